@@ -1,0 +1,48 @@
+import { randomBytes } from "node:crypto";
+import { Client } from "pg";
+import { startPostgres } from "../../dev/postgres.ts";
+import { migrate } from "../../trace-store/schema/migrate.ts";
+
+/** A database for one bench. */
+export interface BenchDatabase {
+  readonly url: string;
+  readonly client: Client;
+  drop(): Promise<void>;
+}
+
+/** Makes a database with our schema on the Postgres of `DATABASE_URL`, or on one of our own with fsync on. */
+export async function benchDatabase(progress: (line: string) => void): Promise<BenchDatabase> {
+  const settings = { shared_buffers: "1GB", max_wal_size: "6GB" };
+  const postgres = await startPostgres({ settings, onProgress: progress });
+  const name = `kafka_trail_bench_${randomBytes(4).toString("hex")}`;
+  const admin = new Client({ connectionString: postgres.url });
+  await admin.connect();
+  await admin.query(`CREATE DATABASE ${name}`);
+  const url = new URL(postgres.url);
+  url.pathname = `/${name}`;
+  await migrate(url.href);
+  const client = new Client({ connectionString: url.href });
+  await client.connect();
+  return {
+    url: url.href,
+    client,
+    async drop() {
+      await client.end();
+      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+      await admin.end();
+      await postgres.stop();
+    },
+  };
+}
+
+/** The middle one. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
+}
+
+/** The value below which a share of the values lies. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}

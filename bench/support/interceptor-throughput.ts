@@ -1,0 +1,68 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { Kafka, logLevel } from "kafkajs";
+import { startKafka } from "../../dev/kafka.ts";
+
+const TRACERS = ["none", "opentelemetry", "kafka-trail"] as const;
+type Tracer = (typeof TRACERS)[number];
+type Trip = Record<"producedPerS" | "consumedPerS" | "relayedPerS", number>;
+
+/** Throughput of one kind of work, as a share of what it is without tracing. */
+export interface Throughput {
+  readonly work: string;
+  readonly untracedPerS: number;
+  readonly openTelemetryRatio: number;
+  readonly kafkaTrailRatio: number;
+  /** Judged is what services do; saturated loops, where nothing but tracing can be in the way, are shown. */
+  readonly isJudged: boolean;
+}
+
+const KINDS = [
+  { work: "take one, send one on, await its ack", rate: "relayedPerS", isJudged: true },
+  { work: "saturated: sends of 100, four at once", rate: "producedPerS", isJudged: false },
+  { work: "saturated: eachMessage that does nothing", rate: "consumedPerS", isJudged: false },
+] as const;
+
+/** Runs the same service untraced and traced on the real broker, in interleaved rounds of a process each. */
+export async function measureThroughput(options: {
+  messages: number;
+  rounds: number;
+  progress: (line: string) => void;
+}): Promise<Throughput[]> {
+  const { messages, rounds, progress } = options;
+  const kafka = await startKafka({ onProgress: progress });
+  const admin = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const trips: Record<Tracer, Trip[]> = { none: [], opentelemetry: [], "kafka-trail": [] };
+  const env = { ...process.env, KAFKA_BROKERS: kafka.brokers.join(",") };
+  for (let i = 0; i < rounds; i++) {
+    for (const tracer of TRACERS) {
+      const topic = `bench-${randomBytes(4).toString("hex")}`;
+      const topics = [topic, `${topic}-out`];
+      await admin.createTopics({ topics: topics.map((it) => ({ topic: it, numPartitions: 3 })) });
+      const words = [join(__dirname, "interceptor-trip.js"), tracer, topic, String(messages)];
+      const output = execFileSync(process.execPath, words, { encoding: "utf8", env });
+      trips[tracer].push(JSON.parse(output) as Trip);
+      await admin.deleteTopics({ topics });
+      progress(`real broker, ${tracer}: ${output}`);
+    }
+  }
+  await admin.disconnect();
+  await kafka.stop();
+  return KINDS.map(({ work, rate, isJudged }) => {
+    const ratesOf = (tracer: Tracer) => median(trips[tracer].map((trip) => trip[rate]));
+    const untraced = ratesOf("none");
+    return {
+      work,
+      untracedPerS: Math.round(untraced),
+      openTelemetryRatio: ratesOf("opentelemetry") / untraced,
+      kafkaTrailRatio: ratesOf("kafka-trail") / untraced,
+      isJudged,
+    };
+  });
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}

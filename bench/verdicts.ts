@@ -1,0 +1,74 @@
+import type { PoolClient } from "pg";
+import type { Runnable } from "../dev/contract.ts";
+import { ensureSlices } from "../trace-store/schema/slices.ts";
+import { migratedDatabase } from "../test/support/database.ts";
+import { loadDay, TOPICS, PARTITIONS, type Day } from "./support/verdict-day.ts";
+
+const HOUR_MS = 3_600_000;
+const MESSAGES = 2_000_000;
+const MESSAGES_SHORT = 48_000;
+const QUESTIONS = 500;
+
+/** Upper bounds, milliseconds. */
+const LIMITS = { verdicts: 5, undelivered: 10, coverage: 50 } as const;
+
+/** How long the verdicts of a day's messages take. */
+export const bench: Runnable = {
+  name: "verdicts",
+  summary: "verdicts, undelivered and coverage over 24 h of 2,000,000 messages: p50 and p99",
+  async run({ short, args, progress, table }) {
+    const messages = Number(args["messages"] ?? (short ? MESSAGES_SHORT : MESSAGES));
+    const database = await migratedDatabase();
+    const client = await database.pool.connect();
+    try {
+      const now = new Date(Date.now() - 24 * HOUR_MS);
+      await ensureSlices(client, { now, sliceMs: HOUR_MS, aheadMs: 25 * HOUR_MS, retentionMs: 48 * HOUR_MS });
+      progress(`loading ${messages} messages`);
+      const day = await loadDay(client, messages);
+      await client.query("SET plan_cache_mode = force_generic_plan");
+      progress("asking");
+      const figures = {
+        verdicts: await ask(client, "SELECT * FROM trail.verdicts($1, $2, $3)", () => place(day)),
+        undelivered: await ask(client, "SELECT * FROM trail.undelivered($1, $2, rows_max => 100)", () => [
+          anyTopic(),
+          `group-${randomBelow(5)}`,
+        ]),
+        coverage: await ask(client, "SELECT * FROM trail.coverage($1)", () => [anyTopic()]),
+      };
+      table(Object.entries(figures).map(([question, { p50, p99 }]) => ({ question, p50, p99 })));
+      const tooSlow = (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).filter(
+        (it) => figures[it].p99 > LIMITS[it],
+      );
+      return { passed: tooSlow.length === 0, figures: { messages, limitsMs: LIMITS, ...figures, tooSlow } };
+    } finally {
+      client.release();
+      await database.drop();
+    }
+  },
+};
+
+const randomBelow = (limit: number): number => Math.floor(Math.random() * limit);
+const anyTopic = (): string => `topic-${randomBelow(TOPICS)}`;
+const place = ({ perPartition }: Day): unknown[] => [
+  anyTopic(),
+  randomBelow(PARTITIONS),
+  randomBelow(perPartition),
+];
+
+/** Asks many times on one session, prepared, after a warm-up; milliseconds as the caller sees them. */
+async function ask(
+  client: PoolClient,
+  text: string,
+  values: () => unknown[],
+): Promise<{ p50: number; p99: number }> {
+  const times: number[] = [];
+  for (let i = -20; i < QUESTIONS; i++) {
+    const question = { name: text, text, values: values() };
+    const startedAt = performance.now();
+    await client.query(question);
+    if (i >= 0) times.push(performance.now() - startedAt);
+  }
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (share: number) => Math.round((sorted[Math.floor(sorted.length * share)] ?? 0) * 100) / 100;
+  return { p50: at(0.5), p99: at(0.99) };
+}

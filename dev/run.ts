@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { readdirSync } from "node:fs";
+import type { Runnable, RunOptions } from "./contract.ts";
+
+/** Reads `name --short --spans 1e6` into a name, the short form, and the rest as pairs. */
+export function readArguments(argv: readonly string[]): {
+  name: string | undefined;
+  options: Pick<RunOptions, "short" | "args">;
+} {
+  const args: Record<string, string> = {};
+  let name: string | undefined;
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (!word.startsWith("--")) name ??= word;
+    else if (argv[i + 1] === undefined || argv[i + 1]?.startsWith("--")) args[word.slice(2)] = "true";
+    else args[word.slice(2)] = argv[++i] ?? "";
+  }
+  return { name, options: { short: args["short"] === "true", args } };
+}
+
+/** Prints rows of equal columns, the numbers to the right. */
+function printTable(rows: readonly Record<string, string | number | boolean>[]): void {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const cells = [columns, ...rows.map((row) => columns.map((column) => String(row[column] ?? "")))];
+  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)));
+  const isNumber = columns.map((column) => rows.every((row) => typeof row[column] === "number"));
+  for (const line of cells) {
+    const padded = line.map((cell, i) =>
+      isNumber[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0),
+    );
+    process.stdout.write(`${padded.join("  ").trimEnd()}\n`);
+  }
+}
+
+/** The gates or benches of a folder: every module in it that exports one under `kind`. */
+function find(folder: string, kind: "gate" | "bench"): Runnable[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".js") && file !== "main.js")
+    .flatMap((file) => {
+      const found = (require(join(folder, file)) as Record<string, Runnable | undefined>)[kind];
+      return found === undefined ? [] : [found];
+    });
+}
+
+/**
+ * Runs one gate or bench by name: progress on stderr, a table and at last one JSON line on stdout.
+ *
+ * Exit code 0 if it passed, 1 if not, 2 if there is none of that name.
+ */
+export async function runNamed(folder: string, kind: "gate" | "bench"): Promise<void> {
+  const { name, options } = readArguments(process.argv.slice(2));
+  const all = find(folder, kind);
+  const chosen = all.find((it) => it.name === name);
+  if (chosen === undefined) {
+    const list = all.map((it) => `  ${it.name.padEnd(14)}${it.summary}`).join("\n");
+    process.stderr.write(
+      `${name === undefined ? `Which ${kind}?` : `There is no ${kind} "${name}".`} npm run ${kind} -- NAME [--short]\n${list}\n`,
+    );
+    process.exit(2);
+  }
+  const progress = (line: string) => void process.stderr.write(`${chosen.name}: ${line}\n`);
+  try {
+    const { passed, figures } = await chosen.run({ ...options, progress, table: printTable });
+    process.stdout.write(`${JSON.stringify({ name: chosen.name, passed, figures })}\n`);
+    process.exit(passed ? 0 : 1);
+  } catch (error) {
+    progress(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    process.stdout.write(
+      `${JSON.stringify({ name: chosen.name, passed: false, figures: { error: String(error) } })}\n`,
+    );
+    process.exit(1);
+  }
+}

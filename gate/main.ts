@@ -1,0 +1,3 @@
+import { runNamed } from "../dev/run.ts";
+
+void runNamed(__dirname, "gate");

@@ -1,0 +1,115 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import type { KafkaCluster } from "../../dev/kafka.ts";
+
+/** What happens to a request: it is not forwarded, or its answer is swallowed (and the connection closed), or held. */
+export type Fault = "drop" | "swallow" | "delay";
+
+const PRODUCE = 0;
+const DELAY_MS = 1_000;
+const LENGTH_BYTES = 4;
+
+/** Stands in front of every broker of a cluster, for clients that bootstrap from {@link FaultyProxy.brokers}. */
+export class FaultyProxy {
+  readonly brokers: readonly string[];
+  readonly #servers: readonly Server[];
+  readonly #sockets = new Set<Socket>();
+  /** The fault of the next Produce request to a broker, by node id. */
+  readonly #next = new Map<number, Fault>();
+  #done = 0;
+
+  static async start(cluster: KafkaCluster): Promise<FaultyProxy> {
+    const proxy = new FaultyProxy(cluster);
+    await Promise.all(
+      cluster.nodes.map(
+        ({ proxied }, i) =>
+          new Promise<void>((ready) => proxy.#servers[i]?.listen(proxied.listenPort, "127.0.0.1", ready)),
+      ),
+    );
+    return proxy;
+  }
+
+  private constructor({ nodes }: KafkaCluster) {
+    this.brokers = nodes.map(({ proxied }) => `127.0.0.1:${proxied.listenPort}`);
+    this.#servers = nodes.map(({ nodeId, proxied }) =>
+      createServer((client) => this.#join(client, nodeId, proxied.targetPort)),
+    );
+  }
+
+  /** Faults that have hit a request. */
+  get faultsDone(): number {
+    return this.#done;
+  }
+
+  /** Gives the next Produce request to a broker a fault. */
+  failNext(nodeId: number, fault: Fault): void {
+    this.#next.set(nodeId, fault);
+  }
+
+  /** Fails requests to one broker after the other, in turn in every way, until `isOver`. */
+  async failSteadily(everyMs: number, isOver: () => boolean): Promise<void> {
+    const faults: readonly Fault[] = ["drop", "swallow", "delay"];
+    for (let i = 0; !isOver(); i++) {
+      this.failNext(1 + (i % this.brokers.length), faults[i % faults.length] ?? "drop");
+      await pause(everyMs);
+    }
+    this.#next.clear();
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(this.#servers.map((server) => new Promise((closed) => server.close(closed))));
+  }
+
+  #join(client: Socket, nodeId: number, targetPort: number): void {
+    const broker = connect(targetPort, "127.0.0.1");
+    const held = new Map<number, Fault>();
+    const cut = () => {
+      client.destroy();
+      broker.destroy();
+    };
+    for (const socket of [client, broker]) {
+      this.#sockets.add(socket);
+      socket.on("error", cut);
+      socket.on("close", () => {
+        this.#sockets.delete(socket);
+        cut();
+      });
+    }
+    // A request: length, api key (int16), api version (int16), correlation id (int32). An answer: length, correlation id.
+    eachFrame(client, (frame) => {
+      const fault = frame.readInt16BE(LENGTH_BYTES) === PRODUCE ? this.#take(nodeId) : undefined;
+      if (fault === "drop") return cut();
+      if (fault !== undefined) held.set(frame.readInt32BE(LENGTH_BYTES + 4), fault);
+      broker.write(frame);
+    });
+    eachFrame(broker, (frame) => {
+      const fault = held.get(frame.readInt32BE(LENGTH_BYTES));
+      if (fault === "swallow") return cut();
+      if (fault === undefined) client.write(frame);
+      else setTimeout(() => client.destroyed || client.write(frame), DELAY_MS);
+    });
+  }
+
+  #take(nodeId: number): Fault | undefined {
+    const fault = this.#next.get(nodeId);
+    if (fault === undefined) return undefined;
+    this.#next.delete(nodeId);
+    this.#done++;
+    return fault;
+  }
+}
+
+/** Calls back with each whole frame of Kafka's protocol, its length included. */
+function eachFrame(socket: Socket, onFrame: (frame: Buffer) => void): void {
+  let rest: Buffer = Buffer.alloc(0);
+  socket.on("data", (data: Buffer) => {
+    rest = rest.length === 0 ? data : Buffer.concat([rest, data]);
+    while (rest.length >= LENGTH_BYTES) {
+      const length = LENGTH_BYTES + rest.readInt32BE(0);
+      if (rest.length < length) return;
+      onFrame(rest.subarray(0, length));
+      rest = rest.subarray(length);
+    }
+  });
+}

@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { emptyLog, startChild, temporaryDirectory, type Child } from "../../dev/child.ts";
+import { repositoryRoot } from "../../dev/root.ts";
+
+/** Settings of the indexers of one gate. */
+export interface IndexersOptions {
+  readonly brokers: readonly string[];
+  readonly databaseUrl: string;
+  readonly topic: string;
+  /** Another program than the store's own: a mutant. */
+  readonly program?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Indexers as an operator runs them: processes of one consumer group. */
+export class Indexers {
+  readonly #options: IndexersOptions;
+  readonly #children: Child[] = [];
+  readonly #directory = temporaryDirectory("indexers");
+  #started = 0;
+
+  constructor(options: IndexersOptions) {
+    this.#options = options;
+  }
+
+  get running(): readonly Child[] {
+    return this.#children;
+  }
+
+  async start(): Promise<Child> {
+    const { brokers, databaseUrl, topic, env } = this.#options;
+    const program = this.#options.program ?? join(repositoryRoot(), "trace-store", "bin", "kafka-trail.js");
+    const child = await startChild({
+      command: process.execPath,
+      args: [program, "up", "--only", "index"],
+      logFile: emptyLog(this.#directory.path, `indexer-${++this.#started}.log`),
+      env: {
+        ...process.env,
+        DATABASE_URL: databaseUrl,
+        KAFKA_BROKERS: brokers.join(","),
+        KAFKA_TRAIL_SPAN_TOPIC: topic,
+        KAFKA_TRAIL_INDEXER_GROUP: `indexers-of-${topic}`,
+        KAFKA_TRAIL_HTTP_PORT: "0",
+        KAFKA_TRAIL_OTLP_GRPC_PORT: "0",
+        KAFKA_TRAIL_OTLP_HTTP_PORT: "0",
+        ...env,
+      },
+    });
+    this.#children.push(child);
+    return child;
+  }
+
+  /** SIGKILL, as a machine that loses its power. */
+  async kill(child: Child): Promise<void> {
+    child.signal("SIGKILL");
+    await child.ended();
+    this.#children.splice(this.#children.indexOf(child), 1);
+  }
+
+  /** SIGTERM to one of them. */
+  async leave(child: Child): Promise<void> {
+    this.#children.splice(this.#children.indexOf(child), 1);
+    await child.stop();
+  }
+
+  /** SIGTERM to all of them. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#children.splice(0).map((child) => child.stop()));
+    await this.#directory.remove();
+  }
+
+  get logDirectory(): string {
+    return this.#directory.path;
+  }
+}

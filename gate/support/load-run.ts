@@ -1,0 +1,99 @@
+import type { Pool } from "pg";
+import { migratedDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { kafkaBrokers } from "../../test/support/services.ts";
+import { createTopic } from "../../test/support/topics.ts";
+import { Indexers } from "./indexers.ts";
+import { plantMutant, type Mutant } from "./mutant.ts";
+import { MemoryWatch } from "./resident-memory.ts";
+import { checkLoad, sendLoad, storedSpans, type LoadFaults } from "./span-load.ts";
+
+/** A load of spans through the topic into Postgres, to be disturbed on its way. */
+export interface LoadRunOptions {
+  readonly spans: number;
+  /** How fast the sender sends records of 250 spans. */
+  readonly recordsPerSecond: number;
+  /** Share of records that the sender sends twice: what is left against them is the unique key alone. */
+  readonly twiceShare?: number;
+  /** Default 2. */
+  readonly indexers?: number;
+  /** False takes the unique key away: what is left is the fenced source offset alone. Default true. */
+  readonly hasUniqueKey?: boolean;
+  /** False sends everything before the first indexer starts: a backlog. Default true. */
+  readonly isLive?: boolean;
+  readonly mutant?: Mutant;
+}
+
+/** What a disturbance has in hand. */
+export interface LoadRun {
+  readonly database: TestDatabase;
+  readonly indexers: Indexers;
+  readonly spans: number;
+  /** Spans that the broker has taken so far. */
+  readonly sent: () => number;
+  /** Spans that are stored; `undefined` while Postgres does not answer. */
+  readonly stored: () => Promise<number | undefined>;
+}
+
+export interface LoadRunResult extends LoadFaults {
+  /** From the first indexer's start until all was stored. */
+  readonly seconds: number;
+  /** Largest resident memory of an indexer. */
+  readonly peakMib: number;
+}
+
+const PARTITIONS = 12;
+const SPANS_PER_RECORD = 250;
+/** When nothing moves for so long, what is missing counts as lost. */
+const STANDSTILL_MS = 20_000;
+/** After everything is there, so long for what must not come. */
+const AFTERMATH_MS = 2_000;
+const SESSION_TIMEOUT_MS = "6000";
+
+/** Sends a load, lets `disturb` do its worst, waits until nothing moves any more, and says what is wrong with the rows. */
+export async function runLoad(
+  options: LoadRunOptions,
+  disturb: (run: LoadRun) => Promise<void>,
+): Promise<LoadRunResult> {
+  const database = await migratedDatabase();
+  const topic = await createTopic("load", PARTITIONS);
+  const program = options.mutant && plantMutant(options.mutant);
+  const env = { KAFKA_TRAIL_INDEXER_SESSION_TIMEOUT_MS: SESSION_TIMEOUT_MS };
+  const indexers = new Indexers({
+    brokers: kafkaBrokers(),
+    databaseUrl: database.url,
+    topic,
+    env,
+    ...(program && { program }),
+  });
+  if (options.hasUniqueKey === false) await database.pool.query("DROP INDEX trail_private.spans_once");
+
+  let sent = 0;
+  const load = { twiceShare: 0, ...options, partitions: PARTITIONS, spansPerRecord: SPANS_PER_RECORD };
+  const sending = sendLoad(kafkaBrokers(), topic, load, (spans) => (sent = spans));
+  if (options.isLive === false) await sending;
+  const startedAt = performance.now();
+  const memory = new MemoryWatch(() => indexers.running);
+  for (let i = 0; i < (options.indexers ?? 2); i++) await indexers.start();
+  const stored = () => storedSpans(database.pool).catch(() => undefined);
+  await disturb({ database, indexers, spans: options.spans, sent: () => sent, stored });
+  await sending;
+  const stillAt = await untilStill(database.pool, options.spans);
+  const seconds = Math.round((stillAt - startedAt) / 100) / 10;
+  const peakMib = memory.stop();
+  await indexers.stop();
+  const faults = await checkLoad(database.pool, options.spans);
+  await database.drop();
+  return { ...faults, seconds, peakMib };
+}
+
+/** Waits until all is stored, and a moment longer; or until nothing moves. Returns when the last span came. */
+async function untilStill(pool: Pool, spans: number): Promise<number> {
+  let seen = -1;
+  let movedAt = performance.now();
+  while (performance.now() - movedAt < (seen >= spans ? AFTERMATH_MS : STANDSTILL_MS)) {
+    const now = await storedSpans(pool).catch(() => seen);
+    if (now !== seen) [seen, movedAt] = [now, performance.now()];
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return movedAt;
+}

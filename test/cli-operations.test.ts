@@ -1,0 +1,75 @@
+import { migratedDatabase, type TestDatabase } from "./support/database.ts";
+import { runProgram } from "./support/doors.ts";
+import { startTestIndexer, type TestIndexer } from "./support/indexer.ts";
+import { aSpan, encodeTraces } from "./support/otlp.ts";
+import { createLog } from "../trace-store/log.ts";
+import { readConfig } from "../trace-store/config.ts";
+import { createOperations } from "../trace-store/operations.ts";
+import type { Operations } from "../trace-store/serve/cli/operations.ts";
+
+// What the command line does to the store itself, on a real one.
+
+let database: TestDatabase;
+let store: TestIndexer;
+let operations: Operations;
+
+beforeAll(async () => {
+  database = await migratedDatabase();
+  store = await startTestIndexer({ databaseUrl: database.url });
+  operations = createOperations(readConfig({ DATABASE_URL: database.url }), "1.2.3", () =>
+    createLog("silent"),
+  );
+});
+
+afterAll(async () => {
+  await store.stop();
+  await database.drop();
+});
+
+const send = (...spans: ReturnType<typeof aSpan>[]) =>
+  fetch(`http://127.0.0.1:${store.otlpHttpPort}/v1/traces`, {
+    method: "POST",
+    headers: { "content-type": "application/x-protobuf" },
+    body: new Uint8Array(encodeTraces(spans)),
+  });
+
+test("purge forgets a trace, and says how much of it there was", async () => {
+  const span = aSpan();
+  await send(span, aSpan());
+
+  const { code, stderr } = await runProgram(["purge", "--trace", span.traceId], operations);
+
+  expect(code).toBe(0);
+  expect(stderr).toContain("Forgot 1 spans, 0 links");
+  const { rows } = await database.pool.query("SELECT FROM trail.spans WHERE trace_id = $1", [span.traceId]);
+  expect(rows).toEqual([]);
+});
+
+test("purge without a target, or with what is no trace id, is a matter of usage", async () => {
+  const nothing = await runProgram(["purge"], operations);
+  const malformed = await runProgram(["purge", "--trace", "xyz"], operations);
+
+  expect([nothing.code, malformed.code]).toEqual([2, 2]);
+  expect(malformed.stderr).toContain('"xyz" is not a trace id; expected 32 hex characters');
+});
+
+test("quarantine lists what could not be stored, and shows one with its bytes", async () => {
+  await send(aSpan({ traceId: "0".repeat(32) }));
+
+  const list = await runProgram(["quarantine", "ls"], operations);
+  const entry = JSON.parse(list.stdout) as { hash: string; reason: string; bytes?: string };
+  const shown = await runProgram(["quarantine", "show", entry.hash.slice(0, 12)], operations);
+
+  expect(entry).toMatchObject({ reason: "invalid_trace_id", source: "otlp/http" });
+  expect(entry.bytes).toBeUndefined();
+  expect((JSON.parse(shown.stdout) as { bytes: string }).bytes.length).toBeGreaterThan(0);
+});
+
+test("an operation without DATABASE_URL says what is missing", async () => {
+  const homeless = createOperations(readConfig({}), "1.2.3", () => createLog("silent"));
+
+  const { code, stderr } = await runProgram(["quarantine", "ls"], homeless);
+
+  expect(code).toBe(2);
+  expect(stderr).toContain("DATABASE_URL is not set; expected the Postgres of the store");
+});

@@ -1,0 +1,44 @@
+import { Client } from "pg";
+import { type OwnPostgres, FAST_SETTINGS, startOwnPostgres } from "../dev/postgres.ts";
+import { badRowsContract } from "./contracts/bad-rows.ts";
+import { ledgerContract } from "./contracts/ledger.ts";
+import { oddTimesContract } from "./contracts/odd-times.ts";
+import { schemaContract } from "./contracts/schema.ts";
+import { slicesContract } from "./contracts/slices.ts";
+import { writeContract } from "./contracts/write.ts";
+import { databaseUrl } from "./support/services.ts";
+
+// The run's own Postgres is one end of what is supported; here the same claims meet the other end.
+let postgres: OwnPostgres | undefined;
+beforeAll(async () => {
+  const client = new Client({ connectionString: databaseUrl() });
+  await client.connect();
+  const { rows } = await client.query<{ major: number }>(
+    "SELECT current_setting('server_version_num')::int / 10000 AS major",
+  );
+  await client.end();
+  const version = rows[0]?.major === 15 ? 18 : 15;
+  postgres = await startOwnPostgres({ version, settings: { ...FAST_SETTINGS, max_connections: "100" } });
+});
+afterAll(() => postgres?.stop());
+
+const server = (): string | undefined => postgres?.url;
+
+describe("schema", () => {
+  schemaContract(server);
+});
+describe("slices", () => {
+  slicesContract(server);
+});
+describe("writing", () => {
+  writeContract(server);
+});
+describe("names and rows that are refused", () => {
+  badRowsContract(server);
+});
+describe("odd times", () => {
+  oddTimesContract(server);
+});
+describe("ledger", () => {
+  ledgerContract(server);
+});

@@ -1,0 +1,10 @@
+export * from "./carrier.ts";
+export * from "./coordinates.ts";
+export { currentMessage, setCurrentMessage, type MessageRef } from "./current-message.ts";
+export { errorType, failSpan } from "./failure.ts";
+export { Guard } from "./guard.ts";
+export * from "./message-identity.ts";
+export type { MessageView, TraceOptions } from "./options.ts";
+export * from "./semconv.ts";
+export { createTracing, type Tracing } from "./tracing.ts";
+export { parseTraceparent } from "./traceparent.ts";

@@ -1,0 +1,122 @@
+import type { SpanRow } from "../span/span-row.ts";
+import { AttributeDecoder } from "./attribute-decoder.ts";
+import { SPANS_MAX } from "./bounds.ts";
+import { MalformedError } from "./malformed.ts";
+import { OriginDecoder, type Origin, type Scope } from "./origin.ts";
+import { Marks } from "./sanitise.ts";
+import { Slab } from "./slab.ts";
+import { SpanDecoder, type RejectReason } from "./span-decoder.ts";
+import { WireReader } from "./wire-reader.ts";
+
+export { MalformedError, type MalformedReason } from "./malformed.ts";
+export type { RejectReason } from "./span-decoder.ts";
+
+/** A span that cannot be stored, among others that can. */
+export interface RejectedSpan {
+  readonly reason: RejectReason;
+  /** The span as it stood on the wire. */
+  readonly bytes: Buffer;
+}
+
+/** What one request held. Nothing in it refers to the request's own bytes. */
+export interface Decoded {
+  readonly rows: SpanRow[];
+  readonly rejected: RejectedSpan[];
+}
+
+// Tags of TracesData (on the wire the same as ExportTraceServiceRequest), ResourceSpans and ScopeSpans.
+const RESOURCE_SPANS = 10;
+const SCOPE_SPANS = 18;
+const SPAN = 18;
+
+/** Attributes take about as much as JSON as they took on the wire. */
+const KEPT_SHARE = 1.1;
+
+/** Decodes OTLP protobuf. One decoder serves any number of requests, one after the other. */
+export class TracesDecoder {
+  readonly #reader: WireReader;
+  readonly #origins: OriginDecoder;
+  readonly #spans: SpanDecoder;
+  #rows: SpanRow[] = [];
+  #rejected: RejectedSpan[] = [];
+
+  constructor(reader = new WireReader()) {
+    const attributes = new AttributeDecoder(reader, new Marks());
+    this.#reader = reader;
+    this.#origins = new OriginDecoder(reader, attributes);
+    this.#spans = new SpanDecoder(reader, attributes);
+  }
+
+  /** Decodes `TracesData` or `ExportTraceServiceRequest`; throws {@link MalformedError} when the bytes are neither. */
+  decode(bytes: Buffer): Decoded {
+    const reader = this.#reader;
+    const slab = new Slab(Math.ceil(bytes.length * KEPT_SHARE));
+    this.#rows = [];
+    this.#rejected = [];
+    reader.open(bytes);
+    try {
+      while (reader.at < reader.end) {
+        const tag = reader.tag();
+        if (tag === RESOURCE_SPANS) this.#resourceSpans(slab);
+        else reader.skip(tag);
+      }
+      return { rows: this.#rows, rejected: this.#rejected };
+    } finally {
+      reader.close();
+      this.#rows = [];
+      this.#rejected = [];
+    }
+  }
+
+  #resourceSpans(slab: Slab): void {
+    const reader = this.#reader;
+    const outer = reader.enter();
+    const origin = this.#origins.origin();
+    while (reader.at < reader.end) {
+      const tag = reader.tag();
+      if (tag === SCOPE_SPANS) this.#scopeSpans(origin, slab);
+      else reader.skip(tag);
+    }
+    reader.leave(outer);
+  }
+
+  #scopeSpans(origin: Origin, slab: Slab): void {
+    const reader = this.#reader;
+    const outer = reader.enter();
+    const scope = this.#origins.scope();
+    while (reader.at < reader.end) {
+      const tag = reader.tag();
+      if (tag === SPAN) this.#span(origin, scope, slab);
+      else reader.skip(tag);
+    }
+    reader.leave(outer);
+  }
+
+  #span(origin: Origin, scope: Scope, slab: Slab): void {
+    const reader = this.#reader;
+    if (this.#rows.length + this.#rejected.length === SPANS_MAX) {
+      throw new MalformedError(
+        "too_many_spans",
+        `The request holds more than ${SPANS_MAX} spans. Let the sender export smaller batches.`,
+      );
+    }
+    const outer = reader.enter();
+    const start = reader.at;
+    const row = this.#spans.decode(origin, scope, slab);
+    if (typeof row === "string") {
+      this.#rejected.push({ reason: row, bytes: Buffer.from(reader.bytes.subarray(start, reader.end)) });
+    } else this.#rows.push(row);
+    reader.leave(outer);
+  }
+}
+
+const decoder = new TracesDecoder();
+
+/**
+ * Decodes one OTLP protobuf request to rows, normalised and fit to be stored.
+ *
+ * A span without a valid id is rejected alone; throws {@link MalformedError} when the bytes are not a request of spans.
+ */
+export function decodeTraces(bytes: Buffer): Decoded {
+  return decoder.decode(bytes);
+}

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { Kafka, logLevel, type logCreator, type SASLOptions } from "kafkajs";
+import type { KafkaConfig } from "../config.ts";
+import type { Log } from "../log.ts";
+import { installCodecs } from "./codecs.ts";
+
+/** Connects the store to Kafka: TLS and SASL as configured, kafkajs's words in our log, every codec readable. */
+export function createKafka(config: KafkaConfig, log: Log): Kafka {
+  installCodecs();
+  const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file, "utf8"));
+  const ca = config.ssl && read(config.ssl.caFile);
+  const cert = config.ssl && read(config.ssl.certFile);
+  const key = config.ssl && read(config.ssl.keyFile);
+  return new Kafka({
+    clientId: config.clientId,
+    brokers: [...config.brokers],
+    logLevel: logLevel.INFO,
+    logCreator: toLog(log),
+    // kafkajs gives up after 5 by default; a store outlives a broker's night.
+    retry: { initialRetryTime: 300, maxRetryTime: 10_000, retries: 8 },
+    ...(config.ssl && { ssl: { ...(ca && { ca: [ca] }), ...(cert && { cert }), ...(key && { key }) } }),
+    ...(config.sasl && { sasl: { ...config.sasl } as SASLOptions }),
+  });
+}
+
+/** kafkajs calls an error what it then retries and cures: its errors are our warnings. */
+function toLog(log: Log): logCreator {
+  return () =>
+    ({ namespace, level, log: { message, error, ...rest } }) => {
+      const facts = { kafkajs: namespace, ...(typeof error === "string" && { error }), ...pick(rest) };
+      if (level === logLevel.ERROR || level === logLevel.WARN) log.warn(facts, message);
+      else log.debug(facts, message);
+    };
+}
+
+function pick(rest: Record<string, unknown>): Record<string, unknown> {
+  const { groupId, broker, topic, partition } = rest;
+  return {
+    ...(groupId !== undefined && { groupId }),
+    ...(broker !== undefined && { broker }),
+    ...(topic !== undefined && { topic, partition }),
+  };
+}

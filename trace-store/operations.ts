@@ -1,0 +1,45 @@
+import { Client } from "pg";
+import type { Config } from "./config.ts";
+import { TrailError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { tellingPostgresFaults } from "./postgres-fault.ts";
+import { migrate } from "./schema/migrate.ts";
+import type { Operations } from "./serve/cli/operations.ts";
+
+/** What the command line does to the store itself. Each connects for itself, and ends when it is done. */
+export function createOperations(config: Config, version: string, createLog: () => Log): Operations {
+  const asClient = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
+    tellingPostgresFaults(async () => {
+      const client = new Client({ connectionString: databaseUrlOf(config), application_name: "kafka-trail" });
+      await client.connect();
+      try {
+        return await work(client);
+      } finally {
+        await client.end();
+      }
+    });
+  return {
+    async up({ only }) {
+      // Loaded when it runs: a question must not wait half a second for servers and clients it does not use.
+      const { up } = await import("./up.ts");
+      return tellingPostgresFaults(() => up(config, only, version, createLog()));
+    },
+    migrate: () => tellingPostgresFaults(() => migrate(databaseUrlOf(config))),
+    async purge(target) {
+      const { purge } = await import("./write/purge.ts");
+      return asClient((client) => purge(client, target));
+    },
+    async quarantined({ hash }) {
+      const { readQuarantine } = await import("./write/read-quarantine.ts");
+      return asClient((client) => readQuarantine(client, hash));
+    },
+  };
+}
+
+function databaseUrlOf({ databaseUrl }: Config): string {
+  if (databaseUrl !== undefined) return databaseUrl;
+  throw new TrailError(
+    "TRAIL_CONFIG",
+    "DATABASE_URL is not set; expected the Postgres of the store, as in postgres://user:password@host:5432/database.",
+  );
+}

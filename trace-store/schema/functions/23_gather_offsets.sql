@@ -1,0 +1,60 @@
+-- Every span and range that speaks of any of these offsets of one partition, in one life of the topic, and those spans
+-- to which the ranges belong: ranges are found by offset, their spans by trace.
+CREATE OR REPLACE FUNCTION trail_private.gather_offsets(
+  topics int[], in_partition int, offsets bigint[], born_at timestamptz, died_at timestamptz,
+  OUT gathered trail_private.spans[], OUT told trail_private.offset_ranges[]
+) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  some_spans trail_private.spans[];
+  some_ranges trail_private.offset_ranges[];
+  block bigint[];
+  traces uuid[];
+  span_ids bigint[];
+BEGIN
+  gathered := '{}';
+  told := '{}';
+  FOR block IN SELECT array_agg(DISTINCT o) FROM unnest(offsets) o GROUP BY o / 4096 LOOP
+    SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
+      WHERE s.topic_id = ANY (topics) AND s.partition = in_partition AND s.message_offset = ANY (block);
+    gathered := gathered || some_spans;
+    SELECT array_agg(r) INTO some_ranges FROM trail_private.offset_ranges r
+      WHERE r.topic_id = ANY (topics) AND r.partition = in_partition
+        AND r.first_offset BETWEEN block[1] - 4095 AND block[cardinality(block)] AND r.last_offset >= block[1];
+    told := told || some_ranges;
+  END LOOP;
+  SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans FROM trail_private.odd_time_spans o
+    WHERE o.topic_id = ANY (topics) AND o.partition = in_partition AND o.message_offset = ANY (offsets);
+  gathered := gathered || some_spans;
+  SELECT array_agg(ROW (o.*)::trail_private.offset_ranges) INTO some_ranges FROM trail_private.odd_time_offset_ranges o
+    WHERE o.topic_id = ANY (topics) AND o.partition = in_partition
+      AND o.first_offset <= (SELECT max(x) FROM unnest(offsets) x) AND o.last_offset >= (SELECT min(x) FROM unnest(offsets) x);
+  told := told || some_ranges;
+
+  -- Only now: beside the coordinates, a bound on the time made Postgres take the index on (service_id, start_time), 8 ms
+  -- instead of 0.4.
+  IF born_at > '-infinity' OR died_at < 'infinity' THEN
+    SELECT coalesce(array_agg(s), '{}') INTO gathered FROM unnest(gathered) s WHERE s.start_time >= born_at AND s.start_time < died_at;
+    SELECT coalesce(array_agg(r), '{}') INTO told FROM unnest(told) r WHERE r.start_time >= born_at AND r.start_time < died_at;
+  END IF;
+
+  -- A batch's range is cut down to what was asked for: its other messages would only be spread out to be thrown away.
+  SELECT coalesce(array_agg((r.start_time, r.span_id, greatest(r.first_offset, b.low), least(r.last_offset, b.high),
+      r.topic_id, r.partition, r.consumer_group_id, r.role, r.trace_id)::trail_private.offset_ranges), '{}')
+    INTO told
+    FROM unnest(told) r CROSS JOIN (SELECT min(o) AS low, max(o) AS high FROM unnest(offsets) o) b
+    WHERE r.last_offset >= b.low AND r.first_offset <= b.high;
+
+  -- Settling spans and sessions are judged by their ranges alone.
+  SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id) INTO traces, span_ids
+    FROM unnest(told) r WHERE r.role IN (1, 2, 3, 10, 11);
+  IF traces IS NULL THEN
+    RETURN;
+  END IF;
+  SELECT array_agg(s) INTO some_spans FROM trail_private.spans s WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids);
+  gathered := gathered || some_spans;
+  SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans
+    FROM trail_private.odd_time_spans o WHERE o.trace_id = ANY (traces) AND o.span_id = ANY (span_ids);
+  gathered := gathered || some_spans;
+END $$;
+
+COMMENT ON FUNCTION trail_private.gather_offsets IS 'Fetches the spans and ranges that speak of some messages of one partition.';

@@ -1,0 +1,41 @@
+-- What a verdict rests on, in words.
+CREATE OR REPLACE FUNCTION trail_private.reason_of(
+  ruling text, at bigint, grp text, service text, ok bigint, failed bigint, is_tried boolean, committed bigint, committed_max bigint,
+  first_position bigint, is_traced boolean, is_held boolean, is_gone boolean, is_broker_seen boolean, ended_at timestamptz,
+  copied_to text, log_start bigint
+) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT CASE ruling
+    WHEN 'DEAD_LETTERED' THEN format('its dead letter was sent to %s', copied_to)
+    WHEN 'FORWARDED' THEN format('a copy was sent to %s, whose outcome counts', copied_to)
+    WHEN 'DELIVERED' THEN format('an attempt was ok, and the group has committed %s', committed_max)
+    WHEN 'PROCESSED' THEN CASE
+      WHEN grp IS NULL THEN format('an attempt by service %s was ok; its spans do not name their group, so no commit can be told', service)
+      WHEN committed IS NULL THEN 'an attempt was ok; no committed offset of the group is known here'
+      ELSE format('an attempt was ok; the group has committed %s, which is not past it', committed) END
+    WHEN 'PROCESSING' THEN 'an attempt is in progress'
+    WHEN 'RETRYING' THEN format('%s attempt(s) failed, and the group has not committed past it', failed)
+    WHEN 'FAILED' THEN format('the last of %s attempt(s) failed, and the group has committed %s', failed, committed)
+    WHEN 'NOT_VISIBLE' THEN 'the message is hidden: its transaction was aborted, or it is a marker or compacted away'
+    WHEN 'BEFORE_GROUP' THEN format('%s is the first position at which the group was seen', first_position)
+    WHEN 'EXPIRED' THEN format('the log began at %s before the group had committed past the message', log_start)
+    WHEN 'WAITING' THEN CASE
+      WHEN committed IS NULL THEN 'the group has not committed on this partition yet'
+      ELSE format('the group has committed %s', committed) END
+    WHEN 'SETTLING' THEN CASE
+      WHEN failed > 0 THEN format('%s attempt(s) failed and the group has committed %s; a later attempt may not be stored yet', failed, committed)
+      ELSE 'the group has gone past it so lately that its span may not be stored yet' END
+    WHEN 'SKIPPED' THEN 'a session of the group jumped over it, by seek or reset'
+    WHEN 'PASSED_UNTRACED' THEN format('the group has committed %s; ', committed_max) || CASE
+      WHEN is_held THEN 'a session of it was handed the message, and the span of its handling is missing'
+      WHEN is_traced THEN 'its spans are sampled, or this one was lost'
+      ELSE 'it sends no spans' END
+    ELSE CASE
+      WHEN is_tried AND ok = 0 AND failed = 0 THEN format('an attempt was in progress until %s, and nothing was heard since', ended_at)
+      WHEN is_gone THEN 'the group''s offset was deleted'
+      WHEN NOT is_broker_seen THEN 'the broker''s offsets were not looked at lately'
+      WHEN committed IS NULL THEN 'the group has no committed offset on this partition, and may have begun after the message'
+      ELSE 'no evidence tells' END
+  END
+$$;
+
+COMMENT ON FUNCTION trail_private.reason_of IS 'What a verdict rests on, in words.';

@@ -1,0 +1,158 @@
+-- Gathers all evidence about some messages of one partition, for every consumer group or for one, and lays it beside the
+-- rules. One row per message and group. Groups never share evidence: everything is joined by the group's name.
+CREATE OR REPLACE FUNCTION trail_private.judge(
+  topics int[], in_topic text, in_partition int, offsets bigint[], only_group text, as_of timestamptz, settle interval
+) RETURNS TABLE (
+  message_offset bigint, consumer_group text, verdict text, why text, forwarded_to text,
+  attempts bigint, failed_attempts bigint, started_at timestamptz, ended_at timestamptz, waited_ns bigint, worked_ns bigint,
+  committed bigint, committed_at timestamptz, ahead_messages bigint, behind interval, eta interval,
+  flags text[], trace_id uuid, span_id text, sent_at timestamptz, message_key text, sent_trace_id uuid
+) LANGUAGE plpgsql STABLE ROWS 10 AS $$
+DECLARE
+  life record;
+  got record;
+  through timestamptz := coalesce(trail_private.indexed_through(as_of), as_of);
+  hops trail.hops[];
+  handled trail.hops[];
+BEGIN
+  SELECT * INTO life FROM trail_private.life_of(topics, in_partition, (SELECT max(o) FROM unnest(offsets) o), as_of);
+  SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at);
+  SELECT array_agg(h) INTO hops FROM trail_private.hops_of(got.gathered, got.told) h
+    WHERE h.message_offset = ANY (offsets) AND h.partition = in_partition AND h.topic = in_topic AND h.start_time <= as_of;
+  SELECT array_agg(h) INTO handled FROM unnest(hops) h
+    WHERE h.operation IN ('process', 'receive', 'in_progress') AND (only_group IS NULL OR h.consumer_group = only_group);
+
+  RETURN QUERY
+  WITH told AS MATERIALIZED (
+    SELECT o.message_offset AS at, r.role, g.name AS grp
+    FROM unnest(got.told) r
+    CROSS JOIN LATERAL generate_series(r.first_offset, r.last_offset) AS o (message_offset)
+    LEFT JOIN trail_private.consumer_groups g ON g.consumer_group_id = r.consumer_group_id
+    WHERE r.role IN (6, 8, 9) AND o.message_offset = ANY (offsets)
+  ), positions AS MATERIALIZED (
+    -- One row per group that ever committed on the topic; its offset on this partition, if it has one there.
+    SELECT g.name AS grp, g.consumer_group_id AS group_id, min(p.first_seen_at) AS since,
+      max(p.committed) FILTER (WHERE p.partition = in_partition) AS committed,
+      max(p.committed_max) FILTER (WHERE p.partition = in_partition) AS committed_max,
+      min(p.first_position) FILTER (WHERE p.partition = in_partition) AS first_position,
+      coalesce(bool_and(p.gone_at IS NOT NULL) FILTER (WHERE p.partition = in_partition), bool_and(p.gone_at IS NOT NULL)) AS is_gone,
+      max(p.gone_at) AS gone_at,
+      (array_agg(p.expired) FILTER (WHERE p.partition = in_partition))[1] AS expired
+    FROM trail_private.group_positions p JOIN trail_private.consumer_groups g USING (consumer_group_id)
+    WHERE p.topic_id = life.topic_id AND p.incarnation = life.incarnation AND (only_group IS NULL OR g.name = only_group)
+    GROUP BY g.name, g.consumer_group_id
+  ), hidden AS MATERIALIZED (
+    SELECT o.at,
+      EXISTS (SELECT FROM told t WHERE t.at = o.at AND t.role = 6)
+      OR EXISTS (SELECT FROM trail_private.ledger l
+        WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition
+          AND l.consumer_group_id = -1 AND l.block = o.at / 65536 AND NOT l.sampled AND l.ranges @> o.at) AS is_hidden
+    FROM unnest(offsets) AS o (at)
+  ), sent AS MATERIALIZED (
+    SELECT DISTINCT ON (h.message_offset) h.message_offset AS at, h.start_time AS sent_at, h.start_unix_nano AS sent_ns,
+      h.start_unix_nano + h.duration_ns AS acknowledged_ns, h.trace_id, h.message_key
+    FROM unnest(hops) h WHERE h.operation IN ('create', 'send')
+    ORDER BY h.message_offset, h.operation DESC, h.start_unix_nano DESC
+  ), tried AS MATERIALIZED (
+    SELECT h.message_offset AS at, h.consumer_group AS grp,
+      count(*) FILTER (WHERE h.status = 'ok') AS ok,
+      count(*) FILTER (WHERE h.status = 'error') AS failed,
+      bool_or(h.status = 'in_progress' AND h.start_time + h.duration > as_of - interval '2 minutes') AS is_in_progress,
+      min(h.start_unix_nano) AS first_ns,
+      max(h.start_time + h.duration) AS ended_at,
+      min(h.start_time) AS started_at,
+      -- The attempt that decides: the first that was ok, else the last.
+      (array_agg(h ORDER BY h.status = 'ok' DESC, CASE WHEN h.status = 'ok' THEN h.start_unix_nano ELSE -h.start_unix_nano END))[1] AS decisive,
+      min(h.service) AS service
+    FROM unnest(handled) h GROUP BY h.message_offset, h.consumer_group
+  ), copies AS MATERIALIZED (
+    SELECT f.message_offset AS at, f.consumer_group AS grp,
+      max(f.to_place) FILTER (WHERE f.is_dead_letter) AS dead_lettered_to,
+      max(f.to_place) FILTER (WHERE NOT f.is_dead_letter) AS forwarded_to
+    FROM trail_private.forwards_of(got.gathered, got.told,
+      ARRAY(SELECT h.message_offset FROM unnest(handled) h), ARRAY(SELECT h.consumer_group FROM unnest(handled) h),
+      ARRAY(SELECT h.trace_id FROM unnest(handled) h), ARRAY(SELECT ('x' || h.span_id)::bit(64)::bigint FROM unnest(handled) h),
+      topics, in_partition) f
+    GROUP BY f.message_offset, f.consumer_group
+  ), cases AS (
+    -- Of what was never there no group can have anything to say.
+    SELECT o.at, p.grp FROM unnest(offsets) AS o (at) CROSS JOIN positions p
+    WHERE o.at < life.log_end OR o.at IN (SELECT h.message_offset FROM unnest(hops) h)
+    UNION
+    SELECT t.at, t.grp FROM tried t
+    UNION
+    SELECT c.at, c.grp FROM copies c WHERE only_group IS NULL OR c.grp = only_group
+  ), facts AS MATERIALIZED (
+    SELECT c.at, c.grp, p.group_id, p.committed, p.committed_max, p.first_position, p.is_gone, p.gone_at, p.since,
+      coalesce(t.ok, 0) AS ok, coalesce(t.failed, 0) AS failed, coalesce(t.is_in_progress, false) AS is_in_progress,
+      t.first_ns, t.started_at, t.ended_at, t.decisive, t.service, t.at IS NOT NULL AS is_tried,
+      f.dead_lettered_to, f.forwarded_to, coalesce(h.is_hidden, false) AS is_hidden,
+      s.sent_at, s.sent_ns, s.acknowledged_ns, s.trace_id AS sent_trace_id, s.message_key,
+      coalesce(p.expired @> c.at, false) AS is_expired,
+      EXISTS (SELECT FROM told x WHERE x.at = c.at AND x.grp = c.grp AND x.role = 9) AS is_skipped,
+      EXISTS (SELECT FROM told x WHERE x.at = c.at AND x.grp = c.grp AND x.role = 8) AS is_held,
+      EXISTS (SELECT FROM trail_private.ledger l JOIN trail_private.consumer_groups g USING (consumer_group_id)
+        WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition
+          AND g.name = c.grp AND (l.block < c.at / 65536 OR l.block = c.at / 65536 AND lower(l.ranges) <= c.at)) AS is_seen_before,
+      EXISTS (SELECT FROM trail_private.ledger l JOIN trail_private.consumer_groups g USING (consumer_group_id)
+        WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition AND g.name = c.grp) AS is_traced,
+      passed.passed_at, gone.expired_at, pace.per_second
+    FROM cases c
+    LEFT JOIN positions p ON p.grp = c.grp
+    LEFT JOIN tried t ON t.at = c.at AND t.grp IS NOT DISTINCT FROM c.grp
+    LEFT JOIN copies f ON f.at = c.at AND f.grp = c.grp
+    LEFT JOIN hidden h ON h.at = c.at
+    LEFT JOIN sent s ON s.at = c.at
+    LEFT JOIN LATERAL (
+      SELECT x.committed_at AS passed_at FROM trail_private.group_position_changes x
+      WHERE p.committed_max > c.at AND x.topic_id = life.topic_id AND x.incarnation = life.incarnation AND x.partition = in_partition
+        AND x.consumer_group_id = p.group_id AND x.committed_max > c.at
+      ORDER BY x.committed_max, x.committed_at LIMIT 1) passed ON true
+    LEFT JOIN LATERAL (
+      SELECT min(x.observed_at) AS expired_at FROM trail_private.log_position_changes x
+      WHERE p.expired @> c.at AND x.topic_id = life.topic_id AND x.incarnation = life.incarnation AND x.partition = in_partition
+        AND x.log_start > c.at) gone ON true
+    LEFT JOIN LATERAL (
+      SELECT (max(x.committed) - min(x.committed)) / nullif(extract(epoch FROM max(x.committed_at) - min(x.committed_at)), 0) AS per_second
+      FROM trail_private.group_position_changes x
+      WHERE p.committed_max <= c.at AND x.topic_id = life.topic_id AND x.incarnation = life.incarnation AND x.partition = in_partition
+        AND x.consumer_group_id = p.group_id AND x.committed_at > as_of - interval '10 minutes' AND x.committed_at <= as_of) pace ON true
+  ), ruled AS (
+    SELECT f.*,
+      f.committed_max > f.at AND f.committed <= f.at AS is_rewound,
+      coalesce(coalesce(f.passed_at, f.expired_at) + settle <= through, true) AS is_settled,
+      f.at < f.first_position AND NOT f.is_seen_before AND NOT f.is_held AS is_before_group,
+      coalesce(f.sent_at >= f.since, false) AS is_sent_since_group
+    FROM facts f
+  ), judged AS (
+    SELECT r.*, trail_private.group_rule(r.at, r.dead_lettered_to, r.forwarded_to, r.ok, r.failed, r.is_in_progress,
+      r.committed, r.committed_max, r.is_hidden, coalesce(r.is_before_group, false), r.is_expired,
+      life.is_broker_seen AND NOT coalesce(r.is_gone, false), r.is_sent_since_group, r.is_settled, r.is_skipped) AS ruling
+    FROM ruled r
+  )
+  SELECT j.at, j.grp, j.ruling,
+    trail_private.reason_of(j.ruling, j.at, j.grp, j.service, j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
+      j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start),
+    CASE j.ruling WHEN 'DEAD_LETTERED' THEN j.dead_lettered_to WHEN 'FORWARDED' THEN j.forwarded_to END,
+    j.ok + j.failed, j.failed, j.started_at, j.ended_at,
+    greatest(0, j.first_ns - j.acknowledged_ns),
+    (j.decisive).duration_ns,
+    j.committed,
+    CASE WHEN j.committed_max > j.at THEN j.passed_at END,
+    CASE WHEN j.ruling = 'WAITING' THEN greatest(0, j.at - coalesce(j.committed, j.first_position, life.log_start)) END,
+    CASE WHEN j.ruling = 'WAITING' THEN as_of - j.sent_at END,
+    CASE WHEN j.ruling = 'WAITING' AND j.per_second > 0 AND j.committed IS NOT NULL
+      THEN make_interval(secs => ((j.at - j.committed + 1) / j.per_second)::float8) END,
+    array_remove(ARRAY[
+      CASE WHEN j.ok > 1 THEN 'duplicated' END,
+      CASE WHEN j.is_rewound THEN 'rewound' END,
+      CASE WHEN j.first_ns < j.sent_ns THEN 'clock_skew' END,
+      CASE WHEN j.ruling = 'WAITING' AND st.members = 0 THEN 'offline' END,
+      CASE WHEN j.ruling = 'WAITING' AND st.consumer_group_id IS NOT NULL AND st.members IS NULL THEN 'members_unknown' END,
+      CASE WHEN j.group_id IS NOT NULL AND NOT life.is_broker_seen THEN 'incomplete' END], NULL),
+    (j.decisive).trace_id, (j.decisive).span_id, j.sent_at, j.message_key, j.sent_trace_id
+  FROM judged j LEFT JOIN trail_private.group_states st ON st.consumer_group_id = j.group_id
+  ORDER BY j.at, j.grp NULLS LAST;
+END $$;
+
+COMMENT ON FUNCTION trail_private.judge IS 'Gathers the evidence about some messages of one partition and judges it by the rules.';

@@ -1,0 +1,138 @@
+import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Config, KafkaConfig } from "./config.ts";
+import { TrailError } from "./errors.ts";
+import { startIndexer } from "./indexer.ts";
+import { createKafka } from "./kafka/client.ts";
+import type { Log } from "./log.ts";
+import { createRegistry, measureIndexer } from "./metrics.ts";
+import { createQuery } from "./query/query.ts";
+import { migrate } from "./schema/migrate.ts";
+import type { Part } from "./serve/cli/operations.ts";
+import type { Health, HealthCheck } from "./serve/health.ts";
+import { createHttpServer } from "./serve/http.ts";
+import { startSliceKeeper } from "./slice-keeper.ts";
+import { startWatcher } from "./watch/start-watcher.ts";
+
+/** Something that runs and can be stopped. */
+interface Running {
+  stop(): Promise<void>;
+}
+
+type WholeConfig = Config & { databaseUrl: string };
+
+const RETRY_MS = 2_000;
+
+/**
+ * Runs the store until the process is told to stop: schema, slices, indexer, watcher and the HTTP door, or one part.
+ *
+ * The HTTP door is open in every form: health and metrics are asked there. A second signal ends the process at once.
+ */
+export async function up(config: Config, only: Part | undefined, version: string, log: Log): Promise<void> {
+  const { databaseUrl } = config;
+  if (databaseUrl === undefined) {
+    throw new TrailError(
+      "TRAIL_CONFIG",
+      "DATABASE_URL is not set; expected the Postgres that holds the spans, as in postgres://user:password@host:5432/database.",
+    );
+  }
+  const whole = { ...config, databaseUrl };
+  const running: Running[] = [];
+  const checks: (() => HealthCheck)[] = [];
+  const registry = createRegistry(version);
+  const stopped = untilSignal(log);
+  try {
+    await migrated(databaseUrl, log);
+    if (config.kafka === undefined)
+      log.warn("KAFKA_BROKERS is not set: spans come by OTLP only, and no broker is watched");
+    if (only === undefined || only === "index") {
+      const keeper = await startSliceKeeper(whole, log);
+      // Slices first: a span that comes before its slice would have to be moved.
+      running.push(keeper);
+      const indexer = await startIndexer(whole, log);
+      running.push(indexer);
+      measureIndexer(registry, indexer);
+      checks.push(() => checkOf("slices", [keeper.problem() ?? []].flat()));
+      checks.push(() => checkOf("indexer", indexer.problems()));
+    }
+    if (config.kafka !== undefined && (only === undefined || only === "watch")) {
+      running.push(startWatching(whole, config.kafka, log));
+    }
+    const query = createQuery({ databaseUrl, settleMs: config.settleMs });
+    running.push({ stop: () => query.close() });
+    const http = await createHttpServer({
+      query,
+      health: healthOf(query, checks),
+      config,
+      log,
+      version,
+      registry,
+    });
+    running.push({ stop: () => http.close() });
+    log.info({ url: http.url }, "kafka-trail is up");
+    await stopped;
+  } finally {
+    for (const it of running.toReversed()) await it.stop();
+  }
+}
+
+/** The span topic and our own groups are never watched: nobody asks what happened to a span export. */
+function startWatching(config: WholeConfig, kafka: KafkaConfig, log: Log): Running {
+  const { databaseUrl, cluster, spanTopic, indexerGroup, watchPollMs } = config;
+  return startWatcher({
+    kafka: createKafka(kafka, log),
+    databaseUrl,
+    cluster,
+    spanTopic,
+    excludeTopics: [],
+    excludeGroups: [indexerGroup],
+    pollMs: watchPollMs,
+    log,
+  });
+}
+
+/** Waits for Postgres as long as it is away; every other fault is said and ends the process. */
+async function migrated(databaseUrl: string, log: Log): Promise<void> {
+  for (;;) {
+    try {
+      const { applied, version } = await migrate(databaseUrl);
+      if (applied.length > 0) log.info({ applied, version }, "brought the schema up to date");
+      return;
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      log.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        "Postgres is not reachable yet; trying again",
+      );
+      await pause(RETRY_MS);
+    }
+  }
+}
+
+/** Not listening yet, or starting up (SQLSTATE 57P03). */
+function isAway(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return code === "ECONNREFUSED" || code === "ECONNRESET" || code === "57P03" || code === "EAI_AGAIN";
+}
+
+function checkOf(name: string, problems: readonly string[]): HealthCheck {
+  return { name, isReady: problems.length === 0, says: problems.join("; ") || "well" };
+}
+
+function healthOf(query: ReturnType<typeof createQuery>, checks: readonly (() => HealthCheck)[]): Health {
+  return {
+    async check() {
+      const postgres = await query.freshness().then(
+        () => checkOf("postgres", []),
+        (error: unknown) => checkOf("postgres", [error instanceof Error ? error.message : String(error)]),
+      );
+      return [postgres, ...checks.map((check) => check())];
+    },
+  };
+}
+
+async function untilSignal(log: Log): Promise<void> {
+  const [signal] = (await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")])) as [string];
+  log.info({ signal }, "stopping; what is in hand is written first");
+  for (const again of ["SIGINT", "SIGTERM"] as const) process.once(again, () => process.exit(1));
+}

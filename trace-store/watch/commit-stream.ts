@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import type { Admin, Consumer, Kafka } from "kafkajs";
+import { readCommitRecord } from "./commit-record.ts";
+import type { Commit } from "./known.ts";
+import type { Scope } from "./look.ts";
+
+const OFFSETS_TOPIC = "__consumer_offsets";
+/** Prefix of the groups under which watchers read; they commit nothing and are never watched. */
+export const WATCHER_GROUP_PREFIX = "kafka-trail-watcher-";
+/** A topic that is not read to its end by then is not read at all: polling answers sooner. */
+const CATCH_UP_MS = 30_000;
+const FETCH_WAIT_MS = 100;
+
+/** Every commit of every group, as the broker itself writes them down. */
+export interface CommitStream {
+  /** Commits since the last call, in order. */
+  take(): Commit[];
+  /** Why nothing comes any more. */
+  fault(): Error | undefined;
+  stop(): Promise<void>;
+}
+
+/**
+ * Reads `__consumer_offsets` from its beginning, and returns when it was read to its present end.
+ *
+ * The consumer never commits: otherwise it would feed itself. Throws where the topic may not be read, does not exist yet,
+ * or is not read through in 30 seconds.
+ */
+export async function openCommitStream(kafka: Kafka, admin: Admin, scope: Scope): Promise<CommitStream> {
+  const ends = new Map(
+    (await admin.fetchTopicOffsets(OFFSETS_TOPIC))
+      .filter(({ low, high }) => low !== high)
+      .map(({ partition, high }) => [partition, BigInt(high)]),
+  );
+  const consumer = kafka.consumer({
+    groupId: `${WATCHER_GROUP_PREFIX}${randomUUID()}`,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    retry: { retries: 3 },
+  });
+  let fault: Error | undefined;
+  const behind = new Set(ends.keys());
+  const buffer = new CommitBuffer();
+  consumer.on(consumer.events.CRASH, ({ payload }) => (fault = payload.error));
+  let joins = 0;
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    // Without commits of its own it begins at the beginning again, and old commits would pass for rewinds.
+    if (++joins > 1)
+      fault = new Error(`The reader of ${OFFSETS_TOPIC} was put out of its group and joined again.`);
+  });
+  // Tells of batches without a visible record as well: the topic has transaction markers.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+    if (BigInt(lastOffset) + 1n >= (ends.get(partition) ?? 0n)) behind.delete(partition);
+  });
+  const stop = () => stopConsumer(consumer);
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic: OFFSETS_TOPIC, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatch: async ({ batch }) => {
+        for (const { key, value, timestamp } of batch.messages) {
+          const record = readCommitRecord(key, value, Number(timestamp));
+          if (record === undefined) continue;
+          if (scope.isGroupWatched(record.groupId) && scope.isTopicWatched(record.topic)) buffer.add(record);
+        }
+      },
+    });
+    await until(() => behind.size === 0 || fault !== undefined, CATCH_UP_MS);
+    if (fault) throw fault;
+    if (behind.size > 0) throw new Error(`${OFFSETS_TOPIC} was not read to its end in ${CATCH_UP_MS} ms.`);
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+  buffer.live();
+  return { take: () => buffer.take(), fault: () => fault, stop };
+}
+
+/**
+ * Keeps commits between two writes. Of what lay in the topic before, only the first and the last of each position;
+ * afterwards, of a run of growing commits of one position the last one, so that every rewind stays visible.
+ */
+class CommitBuffer {
+  #isLive = false;
+  readonly #last = new Map<string, Commit>();
+  #commits: (Commit | undefined)[] = [];
+  readonly #at = new Map<string, number>();
+
+  add(commit: Commit): void {
+    const key = `${commit.groupId}\0${commit.topic}\0${commit.partition}`;
+    if (!this.#isLive) {
+      const first = this.#last.get(key)?.first ?? commit.committed ?? undefined;
+      // Deleted and begun again is another beginning.
+      const isBegun = commit.committed !== null && first !== undefined;
+      this.#last.set(key, isBegun ? { ...commit, first } : commit);
+      return;
+    }
+    const at = this.#at.get(key);
+    const was = at === undefined ? undefined : this.#commits[at];
+    const isGrowth =
+      was !== undefined &&
+      was.committed !== null &&
+      commit.committed !== null &&
+      commit.committed >= was.committed;
+    if (isGrowth && at !== undefined) this.#commits[at] = undefined;
+    this.#at.set(key, this.#commits.push(commit) - 1);
+  }
+
+  live(): void {
+    this.#isLive = true;
+    this.#commits = [...this.#last.values()].filter(({ committed }) => committed !== null);
+    this.#last.clear();
+  }
+
+  take(): Commit[] {
+    const taken = this.#commits.filter((it) => it !== undefined);
+    this.#commits = [];
+    this.#at.clear();
+    return taken;
+  }
+}
+
+async function stopConsumer(consumer: Consumer): Promise<void> {
+  // It may never have connected, or be in the middle of a crash: there is nothing left to save.
+  await consumer.disconnect().catch(() => undefined);
+}
+
+async function until(isDone: () => boolean, limitMs: number): Promise<void> {
+  const deadlineMs = performance.now() + limitMs;
+  while (!isDone() && performance.now() < deadlineMs) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

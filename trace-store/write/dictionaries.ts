@@ -1,0 +1,80 @@
+import { type ClientBase } from "pg";
+import type { SpanRow } from "../span/span-row.ts";
+import type { WritePart } from "../span/write-part.ts";
+import { clustered, Dictionary, hashed, named } from "./dictionary.ts";
+
+/** How many names each dictionary table may hold. A span with a name beyond that keeps it in its own detail. */
+export interface DictionaryCaps {
+  readonly services: number;
+  readonly spanNames: number;
+  readonly topics: number;
+  readonly consumerGroups: number;
+  readonly resources: number;
+}
+
+export const DEFAULT_DICTIONARY_CAPS: DictionaryCaps = {
+  services: 10_000,
+  spanNames: 50_000,
+  topics: 100_000,
+  consumerGroups: 100_000,
+  resources: 100_000,
+};
+
+/** The ids of all names, looked up or given in short transactions of their own and remembered. */
+export class Dictionaries {
+  readonly services: Dictionary;
+  readonly spanNames: Dictionary;
+  readonly topics: Dictionary;
+  readonly consumerGroups: Dictionary;
+  readonly resources: Dictionary;
+  readonly #all: readonly Dictionary[];
+
+  constructor(caps: DictionaryCaps = DEFAULT_DICTIONARY_CAPS) {
+    this.services = new Dictionary(named("services", "service_id"), caps.services);
+    this.spanNames = new Dictionary(named("span_names", "span_name_id"), caps.spanNames);
+    this.topics = new Dictionary(clustered("topics", "topic_id"), caps.topics);
+    this.consumerGroups = new Dictionary(
+      clustered("consumer_groups", "consumer_group_id"),
+      caps.consumerGroups,
+    );
+    this.resources = new Dictionary(hashed("resources", "resource_id"), caps.resources);
+    this.#all = [this.services, this.spanNames, this.topics, this.consumerGroups, this.resources];
+  }
+
+  /** Makes `idOf` answer for every name in `parts`. The client must not be in a transaction. */
+  async lookUp(client: ClientBase, parts: readonly Pick<WritePart, "rows">[]): Promise<void> {
+    for (const dictionary of this.#all) dictionary.expire();
+    let [service, resource]: [string?, string?] = [];
+    for (const { rows } of parts) {
+      for (const row of rows) {
+        // Spans come by process: nearly all have their neighbour's service and resource.
+        if (row.service !== service) this.services.want((service = row.service));
+        if (row.resource.hash !== resource) {
+          this.resources.want((resource = row.resource.hash), "", row.resource.attributes);
+        }
+        this.spanNames.want(row.name);
+        if (row.topic !== null) this.topics.want(row.topic, row.cluster);
+        if (row.consumerGroup !== null) this.consumerGroups.want(row.consumerGroup, row.cluster);
+        for (const range of row.ranges) this.topics.want(range.topic, row.cluster);
+      }
+    }
+    for (const dictionary of this.#all) await dictionary.fetchWanted(client);
+  }
+
+  /** True when one of the span's names found no room. */
+  isInline(row: SpanRow): boolean {
+    if (!this.#all.some((it) => it.isFull)) return false;
+    return (
+      this.services.idOf(row.service) === 0 ||
+      this.spanNames.idOf(row.name) === 0 ||
+      this.resources.idOf(row.resource.hash) === 0 ||
+      (row.topic !== null && this.topics.idOf(row.topic, row.cluster) === 0) ||
+      (row.consumerGroup !== null && this.consumerGroups.idOf(row.consumerGroup, row.cluster) === 0)
+    );
+  }
+
+  /** Forgets everything, as what answers after a lost connection may be another database. */
+  forget(): void {
+    for (const dictionary of this.#all) dictionary.forget();
+  }
+}

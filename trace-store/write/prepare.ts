@@ -1,0 +1,43 @@
+import type { SpanRow } from "../span/span-row.ts";
+import type { WritePart } from "../span/write-part.ts";
+import type { Incarnations } from "./incarnations.ts";
+import { LedgerMarks } from "./ledger.ts";
+import type { SliceMap } from "./slice-map.ts";
+import { byKey, sortRows } from "./sort-rows.ts";
+
+/** Parts of a batch, made ready as far as that goes without Postgres: while the batch before it is still being written. */
+export interface Prepared {
+  readonly parts: readonly WritePart[];
+  /** In key order, so that two writers of the same spans meet in one order and never in a circle; each span once. */
+  readonly inSlices: readonly SpanRow[];
+  readonly oddTimes: readonly SpanRow[];
+  readonly repeated: number;
+  readonly expired: number;
+  readonly ledger: LedgerMarks;
+  /** Of the slices that were known: with others it has to be prepared again. */
+  readonly slicesVersion: number;
+}
+
+/** Sorts a batch, tells repeated and expired spans from the others, and gathers what they tell the ledger. */
+export function prepare(
+  parts: readonly WritePart[],
+  { slices, incarnations }: { readonly slices: SliceMap; readonly incarnations: Incarnations },
+): Prepared {
+  const inSlices: SpanRow[] = [];
+  const oddTimes: SpanRow[] = [];
+  const ledger = new LedgerMarks(incarnations);
+  let [repeated, expired] = [0, 0];
+  let before: SpanRow | undefined;
+  for (const row of sortRows(parts.flatMap((part) => part.rows))) {
+    const isRepeated = before !== undefined && byKey(before, row) === 0;
+    before = row;
+    const place = slices.placeOf(row.startNs);
+    if (place === "expired") expired += 1;
+    else if (isRepeated) repeated += 1;
+    else {
+      (place === "slice" ? inSlices : oddTimes).push(row);
+      ledger.add(row);
+    }
+  }
+  return { parts, inSlices, oddTimes, repeated, expired, ledger, slicesVersion: slices.version };
+}

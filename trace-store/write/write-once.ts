@@ -1,0 +1,109 @@
+import assert from "node:assert";
+import { type Client } from "pg";
+import { type SpanRow } from "../span/span-row.ts";
+import type { WriteResult } from "./batch.ts";
+import { moveSourcesOn } from "./fence.ts";
+import { type Incarnations } from "./incarnations.ts";
+import { prepare, type Prepared } from "./prepare.ts";
+import { type Quarantine } from "./quarantine.ts";
+import {
+  copyLinks,
+  copyRanges,
+  copySpans,
+  IN_SLICES,
+  insertSpans,
+  ODD_TIMES,
+  type SpanEncoding,
+  type SpanTables,
+} from "./span-tables.ts";
+import { type SliceMap } from "./slice-map.ts";
+
+/** What every write of one writer shares. */
+export interface WriteContext {
+  readonly slices: SliceMap;
+  readonly incarnations: Incarnations;
+  readonly quarantine: Quarantine;
+}
+
+/** Slices changed between the look at them and the write: nothing was written, look again. */
+export class SlicesChanged extends Error {
+  override readonly name = "SlicesChanged";
+}
+
+/** Thrown when the answer to COMMIT never came: the write may be in, or not. */
+export class CommitUnanswered extends Error {
+  override readonly name = "CommitUnanswered";
+}
+
+/**
+ * Writes a batch in one transaction: sources moved on, spans, links, ranges, quarantine, ledger; all of it or nothing.
+ *
+ * `isStaged` takes the way through a temporary table, on which a span that is there already is passed over; without it
+ * such a span fails the whole write with 23505, which is much the cheaper way while there are none.
+ */
+export async function writeOnce(
+  client: Client,
+  encoding: SpanEncoding,
+  context: WriteContext,
+  given: Prepared,
+  isStaged: boolean,
+): Promise<WriteResult> {
+  const { slices, incarnations, quarantine } = context;
+  await encoding.names.lookUp(client, given.parts);
+  await slices.refresh(client);
+  await incarnations.refresh(client);
+  const fresh = given.slicesVersion === slices.version ? given : prepare(given.parts, context);
+
+  await client.query("BEGIN");
+  const { passed, fenced } = await moveSourcesOn(client, fresh.parts);
+  const batch = fenced.length === 0 ? fresh : prepare(passed, context);
+  let stored = await writeSpans(client, encoding, IN_SLICES, batch.inSlices, isStaged);
+  if (batch.oddTimes.length > 0) {
+    await refuseIfSliced(client, slices, batch.oddTimes);
+    stored += await writeSpans(client, encoding, ODD_TIMES, batch.oddTimes, true);
+  }
+  const quarantined = passed.flatMap((part) => part.quarantined);
+  await quarantine.keep(client, quarantined);
+  await batch.ledger.write(client, encoding.names);
+  await commit(client);
+  return {
+    stored,
+    duplicates: batch.inSlices.length + batch.oddTimes.length - stored + batch.repeated,
+    expired: batch.expired,
+    quarantined: quarantined.length,
+    fenced,
+  };
+}
+
+async function writeSpans(
+  client: Client,
+  encoding: SpanEncoding,
+  tables: SpanTables,
+  rows: readonly SpanRow[],
+  isStaged: boolean,
+): Promise<number> {
+  if (rows.length === 0) return 0;
+  const inserted = isStaged
+    ? await insertSpans(client, encoding, tables, rows)
+    : await copySpans(client, encoding, tables, rows);
+  await copyLinks(client, encoding, tables, inserted, isStaged);
+  await copyRanges(client, encoding, tables, inserted, isStaged);
+  return inserted.length;
+}
+
+/** With the lock that making a slice waits for: from here to the commit, what has no slice gets none. */
+async function refuseIfSliced(client: Client, slices: SliceMap, oddTimes: readonly SpanRow[]): Promise<void> {
+  await client.query("LOCK TABLE trail_private.odd_time_spans IN ROW EXCLUSIVE MODE");
+  await slices.refresh(client, 0);
+  if (oddTimes.some((row) => slices.placeOf(row.startNs) === "slice")) {
+    throw new SlicesChanged("A slice was made for spans that had none a moment ago.");
+  }
+}
+
+async function commit(client: Client): Promise<void> {
+  const { command } = await client.query("COMMIT").catch((cause: unknown) => {
+    throw new CommitUnanswered("The answer to COMMIT did not come.", { cause });
+  });
+  // Postgres answers so, and without an error, when the transaction had failed before.
+  assert(command === "COMMIT", `Postgres answered COMMIT with ${command}`);
+}
