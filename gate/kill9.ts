@@ -37,7 +37,7 @@ export const MUTANTS: readonly MutantRun[] = [
         {
           find: "await commit(client);",
           replace:
-            "await commit(client); await new Promise((done) => setTimeout(done, 20)); await (0, fence_ts_1.moveSourcesOn)(client, fresh.parts);",
+            "await commit(client); await new Promise((done) => setTimeout(done, 200)); await (0, fence_ts_1.moveSourcesOn)(client, fresh.parts);",
         },
       ],
     },
@@ -54,7 +54,7 @@ async function play({ short, progress, table }: RunOptions) {
   const size = short
     ? { spans: 100_000, kills: 5, recordsPerSecond: 40 }
     : { spans: 1_000_000, kills: 20, recordsPerSecond: 40 };
-  const small = { spans: 50_000, kills: 4, recordsPerSecond: 40 };
+  const small = { spans: 50_000, kills: 4, afterCommitEvery: 2, recordsPerSecond: 40 };
   const rows: Record<string, string | number | boolean>[] = [];
   const playOne = async (
     name: string,

@@ -67,6 +67,22 @@ export async function runLoad(
   });
   if (options.hasUniqueKey === false) await database.pool.query("DROP INDEX trail_private.spans_once");
 
+  try {
+    const { seconds, peakMib } = await carry(options, { database, topic, indexers }, disturb);
+    await indexers.stop();
+    return { ...(await checkLoad(database.pool, options.spans)), seconds, peakMib };
+  } finally {
+    await indexers.stop();
+    await database.drop();
+  }
+}
+
+/** Sends the load and disturbs it, until all is stored or nothing moves any more. */
+async function carry(
+  options: LoadRunOptions,
+  { database, topic, indexers }: { database: TestDatabase; topic: string; indexers: Indexers },
+  disturb: (run: LoadRun) => Promise<void>,
+): Promise<{ seconds: number; peakMib: number }> {
   let sent = 0;
   const load = { twiceShare: 0, ...options, partitions: PARTITIONS, spansPerRecord: SPANS_PER_RECORD };
   const sending = sendLoad(kafkaBrokers(), topic, load, (spans) => (sent = spans));
@@ -78,12 +94,7 @@ export async function runLoad(
   await disturb({ database, indexers, spans: options.spans, sent: () => sent, stored });
   await sending;
   const stillAt = await untilStill(database.pool, options.spans);
-  const seconds = Math.round((stillAt - startedAt) / 100) / 10;
-  const peakMib = memory.stop();
-  await indexers.stop();
-  const faults = await checkLoad(database.pool, options.spans);
-  await database.drop();
-  return { ...faults, seconds, peakMib };
+  return { seconds: Math.round((stillAt - startedAt) / 100) / 10, peakMib: memory.stop() };
 }
 
 /** Waits until all is stored, and a moment longer; or until nothing moves. Returns when the last span came. */
