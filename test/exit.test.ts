@@ -64,18 +64,18 @@ test("a listener that was added before us with once still keeps the process aliv
 });
 
 test("a second SIGTERM while flushing ends the process at once", async () => {
-  receiver.answersAfterMs = 4_000;
+  receiver.answersAfterMs = 30_000;
   const { child, says, ended } = app(STAY);
   await says("ready");
 
   child.kill("SIGTERM");
-  await waitUntil("The flush", () => receiver.requests > 0, { timeoutMs: 5_000 });
+  await waitUntil("The flush", () => receiver.requests > 0, { timeoutMs: 20_000 });
   const killedAt = Date.now();
   child.kill("SIGTERM");
   const { signal } = await ended;
 
   expect(signal).toBe("SIGTERM");
-  expect(Date.now() - killedAt).toBeLessThan(2_000);
+  expect(Date.now() - killedAt).toBeLessThan(10_000);
 });
 
 test("an app that comes to its natural end flushes first and keeps its exit code", async () => {

@@ -13,8 +13,11 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
+// The same ones each time; `npm run gate -- verdicts` plays others.
+const SEED = 20_260_101;
+
 test("5,000 histories: every verdict of the store is the model's", async () => {
-  const all = fc.sample(histories, { numRuns: 5_000, seed: Date.now() % 1_000_000 });
+  const all = fc.sample(histories, { numRuns: 5_000, seed: SEED });
   const client = await database.pool.connect();
   const seen = new Set<string>();
   const said: string[] = [];
