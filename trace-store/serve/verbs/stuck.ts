@@ -4,7 +4,7 @@ import { counted } from "../cli/text.ts";
 import { parseDurationMs } from "../cli/durations.ts";
 import { sayFreshness } from "../cli/freshness.ts";
 import { writeStuck, type Stuck } from "../cli/views/undelivered.ts";
-import { unixNanoOf } from "../cli/times.ts";
+import { spellDuration, unixNanoOf } from "../cli/times.ts";
 import type { Client } from "../cli/client.ts";
 import type { Verb } from "./verb.ts";
 
@@ -22,6 +22,7 @@ interface Reading {
   readonly consumerGroup: string;
 }
 
+const NS_PER_MS = 1_000_000n;
 const LIMIT_DEFAULT = 1_000;
 /** The most that the server answers with. */
 const POSITIONS_MAX = 10_000;
@@ -67,7 +68,9 @@ export const stuck: Verb = (program, tools) => {
         rows: (messages) => messages,
       });
       output.say(
-        found.length === 0 ? "Nothing is stuck." : `${counted(found.length, "message")} not delivered.`,
+        found.length === 0
+          ? `Nothing is stuck for ${spellDuration(BigInt(olderThan) * NS_PER_MS)} or longer; see --older-than.`
+          : `${counted(found.length, "message")} not delivered.`,
       );
       if (rows.length === POSITIONS_MAX) {
         output.say(
