@@ -48,7 +48,7 @@ export async function startIndexer(config: Config & { databaseUrl: string }, log
   try {
     sources.push(await openOtlpGrpc(doorOptions("otlp_grpc", config.otlpGrpc, config, intake, budget)));
     sources.push(await openOtlpHttp(doorOptions("otlp_http", config.otlpHttp, config, intake, budget)));
-    if (config.kafka !== undefined) sources.push(await startKafkaSource(config, intake, budget, log));
+    if (config.kafka !== undefined) sources.push(startKafkaSource(config, intake, budget, log));
   } catch (error) {
     await stop();
     throw error;
@@ -98,14 +98,8 @@ function doorOptions(
   };
 }
 
-async function startKafkaSource(
-  config: Config,
-  intake: Intake,
-  budget: ByteBudget,
-  log: Log,
-): Promise<Source> {
+function startKafkaSource(config: Config, intake: Intake, budget: ByteBudget, log: Log): Source {
   const kafka = createKafka(config.kafka as NonNullable<Config["kafka"]>, log);
-  await ensureSpanTopic(kafka, config.spanTopic, config.spanTopicPartitions, log);
   const source = new KafkaSource({
     kafka,
     topic: config.spanTopic,
@@ -114,8 +108,9 @@ async function startKafkaSource(
     intake,
     budget,
     partSpansMax: config.batchSpansMax,
+    ensureTopic: () => ensureSpanTopic(kafka, config.spanTopic, config.spanTopicPartitions, log),
     log,
   });
-  await source.start();
+  source.start();
   return source;
 }

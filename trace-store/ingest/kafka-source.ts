@@ -18,6 +18,8 @@ export interface KafkaSourceOptions {
   readonly budget: ByteBudget;
   /** Spans of one part, at most: a part is never larger than a write. */
   readonly partSpansMax: number;
+  /** Makes the topic where there is none; rejects when the broker is away or refuses. */
+  readonly ensureTopic: () => Promise<void>;
   readonly log: Log;
 }
 
@@ -46,6 +48,8 @@ export class KafkaSource implements Source {
   #consumer: Consumer | undefined;
   #watchdog: Watchdog | undefined;
   #problem: string | undefined = "not yet joined the consumer group";
+  /** The start that is under way, or was last. */
+  #starting: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   constructor(options: KafkaSourceOptions) {
@@ -58,9 +62,25 @@ export class KafkaSource implements Source {
     return this.#problem;
   }
 
-  /** Resolves once the consumer runs; it may not yet have been given partitions. */
-  async start(): Promise<void> {
-    const { kafka, topic, groupId, sessionTimeoutMs, log } = this.#options;
+  /** Starts to read, as soon as the broker is there and for as long as it takes: until then `problem` says why not. */
+  start(): void {
+    this.#starting = this.#tryToStart();
+  }
+
+  async #tryToStart(): Promise<void> {
+    try {
+      await this.#run();
+    } catch (error) {
+      this.#problem = `cannot read the span topic: ${error instanceof Error ? error.message : String(error)}`;
+      this.#options.log.error({ problem: this.#problem }, "could not start the consumer of the span topic");
+      this.#restart("the last try failed");
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { kafka, topic, groupId, sessionTimeoutMs, log, ensureTopic } = this.#options;
+    await ensureTopic();
+    if (this.#isStopped) return;
     const consumer = kafka.consumer({
       groupId,
       sessionTimeout: sessionTimeoutMs,
@@ -74,6 +94,7 @@ export class KafkaSource implements Source {
     this.#positions.forgetAll();
     this.#watch(consumer);
     await consumer.connect();
+    if (this.#isStopped) return;
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({
       autoCommit: false,
@@ -87,6 +108,8 @@ export class KafkaSource implements Source {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#watchdog?.stop();
+    // A start without a consumer yet is about to see that it is too late; a consumer is stopped wherever it is.
+    if (this.#consumer === undefined) await this.#starting;
     await this.#consumer?.stop();
     await Promise.all(this.#inHand);
     if (this.#consumer) await this.#commits.commit(this.#consumer);
@@ -126,18 +149,13 @@ export class KafkaSource implements Source {
     this.#consumer = undefined;
     this.#watchdog?.stop();
     log.warn({ reason }, "starting the consumer of the span topic anew");
-    const again = async (): Promise<void> => {
-      await old
-        ?.disconnect()
-        .catch((error: unknown) => log.warn({ error }, "could not disconnect the old consumer"));
-      if (!this.#isStopped) await this.start();
-    };
     setTimeout(() => {
-      again().catch((error: unknown) => {
-        this.#problem = `cannot read the span topic: ${error instanceof Error ? error.message : String(error)}`;
-        log.warn({ error }, "could not start the consumer of the span topic");
-        this.#restart("the last try failed");
-      });
+      void (async () => {
+        await old
+          ?.disconnect()
+          .catch((error: unknown) => log.warn({ error }, "could not disconnect the old consumer"));
+        if (!this.#isStopped) this.start();
+      })();
     }, RESTART_DELAY_MS);
   }
 

@@ -18,7 +18,8 @@ export async function ensureSpanTopic(
   partitions: number,
   log: Log,
 ): Promise<void> {
-  const admin = kafka.admin();
+  // Whoever asks tries again anyway, and says meanwhile what is wrong.
+  const admin = kafka.admin({ retry: { retries: 2 } });
   try {
     await admin.connect();
     if ((await admin.listTopics()).includes(topic)) await warnIfNarrow(admin, topic, log);
