@@ -1,8 +1,7 @@
 import { diag } from "@opentelemetry/api";
-import type { Attributes } from "@opentelemetry/api";
-import { errorType, ERROR_TYPE, OPERATION_NAME, TRAIL } from "../trace-context/index.ts";
+import { Connections, errorType, ERROR_TYPE, metricAttributes } from "../trace-context/index.ts";
+import { OPERATION_NAME, TRAIL } from "../trace-context/index.ts";
 import type { OffsetsByTopic } from "./client-shape.ts";
-import { metricAttributes } from "./consumer-metrics.ts";
 import type { ConsumerTrail } from "./consumer-trail.ts";
 
 /** The parts of a client that tell what happens inside of it. */
@@ -57,27 +56,6 @@ function onCrash(trail: ConsumerTrail, event: { error: unknown; restart: boolean
   );
 }
 
-/** Counts a connection that follows another; CONNECT fires twice for one `connect()` and `run()`. */
-function connectionCounter(trail: ConsumerTrail): { onConnect(): void; onDisconnect(): void } {
-  // The attributes of the connection: what is added is taken away again under the same ones.
-  let connected: Attributes | undefined;
-  let wasConnected = false;
-  return {
-    onConnect() {
-      if (connected !== undefined) return;
-      connected = trail.metricAttributes;
-      trail.metrics.connected.add(1, connected);
-      if (wasConnected) trail.metrics.reconnects.add(1, connected);
-      wasConnected = true;
-    },
-    onDisconnect() {
-      if (connected === undefined) return;
-      trail.metrics.connected.add(-1, connected);
-      connected = undefined;
-    },
-  };
-}
-
 /**
  * Listens to the events of a client that has them (kafkajs; not Confluent's). Returns false where it has none.
  * No listener throws: kafkajs would let it through into its own loop.
@@ -99,9 +77,9 @@ export function listenToClient(client: object, trail: ConsumerTrail): boolean {
     return guard.try(() => source.on?.(eventName, (event) => guard.try(() => hear(event.payload as P))));
   };
 
-  const connection = connectionCounter(trail);
-  listen("CONNECT", () => connection.onConnect());
-  listen("DISCONNECT", () => connection.onDisconnect());
+  const connections = new Connections(trail.metrics);
+  listen("CONNECT", () => connections.connect(trail.metricAttributes));
+  listen("DISCONNECT", () => connections.disconnect());
   listen<{ groupId: string }>("GROUP_JOIN", ({ groupId }) => {
     trail.learn({ consumerGroup: groupId });
     trail.beginSession();

@@ -1,9 +1,8 @@
 import { context, SpanKind } from "@opentelemetry/api";
 import type { Attributes, Span } from "@opentelemetry/api";
-import { errorType, ERROR_TYPE, failSpan } from "../trace-context/index.ts";
+import { errorType, ERROR_TYPE, failSpan, metricAttributes } from "../trace-context/index.ts";
 import { OPERATION_NAME, OPERATION_TYPE, TRAIL } from "../trace-context/index.ts";
 import type { OffsetsByTopic, TopicPartitionOffset } from "./client-shape.ts";
-import { metricAttributes } from "./consumer-metrics.ts";
 import type { ConsumerTrail } from "./consumer-trail.ts";
 
 /** Flattens what `commitOffsetsIfNecessary` takes into what `commitOffsets` takes. */

@@ -1,7 +1,7 @@
 import type { Attributes, ObservableResult } from "@opentelemetry/api";
 import type { Guard, MessagingNames, Tracing } from "../trace-context/index.ts";
-import { OPERATION_NAME, OPERATION_TYPE } from "../trace-context/index.ts";
-import { consumerMetrics, metricAttributes, type ConsumerMetrics } from "./consumer-metrics.ts";
+import { metricAttributes, OPERATION_NAME, OPERATION_TYPE } from "../trace-context/index.ts";
+import { consumerMetrics, type ConsumerMetrics } from "./consumer-metrics.ts";
 import { isW3cPropagator } from "./inbound-context.ts";
 import { InHand } from "./in-hand.ts";
 import { PartitionTrack, type ProcessedMark } from "./partition-track.ts";

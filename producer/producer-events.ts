@@ -1,4 +1,4 @@
-import type { Attributes } from "@opentelemetry/api";
+import { Connections } from "../trace-context/index.ts";
 import { attempt } from "./attempt.ts";
 import type { ProducerTrail } from "./producer-trail.ts";
 
@@ -9,33 +9,13 @@ interface EventSource {
 }
 
 /** Counts the connections of a producer that tells of them: kafkajs's. No listener throws. */
-export function listenToProducer(producer: object, trail: ProducerTrail): void {
-  const { guard, metrics, tracing } = trail;
+export function listenToProducer(producer: object, { guard, metrics, tracing }: ProducerTrail): void {
   const source = producer as EventSource;
   // Confluent's client has the property, and throws when it is read.
   const { CONNECT, DISCONNECT } = attempt(() => source.events) ?? {};
   if (CONNECT === undefined || DISCONNECT === undefined || typeof source.on !== "function") return;
-  // The attributes of the connection: what is added is taken away again under the same ones.
-  let connected: Attributes | undefined;
-  let wasConnected = false;
-  source.on(CONNECT, () =>
-    guard.try(() => {
-      if (connected !== undefined) return;
-      connected = connectionAttributes(tracing);
-      metrics.connected.add(1, connected);
-      if (wasConnected) metrics.reconnects.add(1, connected);
-      wasConnected = true;
-    }),
-  );
-  source.on(DISCONNECT, () =>
-    guard.try(() => {
-      if (connected === undefined) return;
-      metrics.connected.add(-1, connected);
-      connected = undefined;
-    }),
-  );
-}
-
-function connectionAttributes({ names }: ProducerTrail["tracing"]): Attributes {
-  return Object.fromEntries(names.map(({ system }) => [system, "kafka"]));
+  const connections = new Connections(metrics);
+  const attributes = Object.fromEntries(tracing.names.map(({ system }) => [system, "kafka"]));
+  source.on(CONNECT, () => guard.try(() => connections.connect(attributes)));
+  source.on(DISCONNECT, () => guard.try(() => connections.disconnect()));
 }

@@ -1,7 +1,7 @@
 import { context, SpanKind } from "@opentelemetry/api";
 import type { Attributes, Context, Span } from "@opentelemetry/api";
 import { currentMessage, ERROR_TYPE, errorType, failSpan } from "../trace-context/index.ts";
-import { formatOffsetRange, OPERATION_NAME, TRAIL } from "../trace-context/index.ts";
+import { formatOffsetRange, metricAttributes, OPERATION_NAME, TRAIL } from "../trace-context/index.ts";
 import type { Acknowledgement } from "./acknowledgement.ts";
 import type { Delivery } from "./delivery.ts";
 import { describeMessage, setPlace } from "./message-attributes.ts";
@@ -9,7 +9,7 @@ import { MessageContexts } from "./message-contexts.ts";
 import type { ProducerTrail, SendScope } from "./producer-trail.ts";
 import { reportLoss } from "./report-loss.ts";
 import { outcomeOfRejected, outcomeOfResolved } from "./send-outcome.ts";
-import { metricAttributes, operationAttributes } from "./topic-names.ts";
+import { operationAttributes } from "./topic-names.ts";
 import { TraceHeaders } from "./trace-headers.ts";
 
 /** What happened on the way to the last acknowledgement. */
@@ -152,6 +152,7 @@ export class SendSpan {
 
   #measure(outcome: Attributes, retries: number): void {
     const { metrics, topics } = this.#trail;
+    if (!metrics.isMeasured) return;
     const seconds = (performance.now() - this.#startedAtMs) / 1000;
     metrics.operationDuration.record(seconds, { ...this.#metricAttributes(), ...outcome });
     for (const { topic, sent } of this.#delivery.parts) {

@@ -1,9 +1,16 @@
 import { context, SpanKind } from "@opentelemetry/api";
 import type { Attributes, Span } from "@opentelemetry/api";
-import { ERROR_TYPE, errorType, failSpan, OPERATION_NAME, TRAIL } from "../trace-context/index.ts";
+import {
+  ERROR_TYPE,
+  errorType,
+  failSpan,
+  metricAttributes,
+  OPERATION_NAME,
+  TRAIL,
+} from "../trace-context/index.ts";
 import type { TransactionOffsets } from "./client-shape.ts";
 import type { ProducerTrail } from "./producer-trail.ts";
-import { metricAttributes, operationAttributes } from "./topic-names.ts";
+import { operationAttributes } from "./topic-names.ts";
 import type { TransactionTrail } from "./transaction-trail.ts";
 
 /** A span lists no more ranges than this, about 40 KB of them; a transaction with more is told by several spans. */

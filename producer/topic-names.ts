@@ -1,5 +1,5 @@
 import type { Attributes } from "@opentelemetry/api";
-import { OPERATION_NAME, OPERATION_TYPE, type Tracing } from "../trace-context/index.ts";
+import { metricAttributes, OPERATION_NAME, OPERATION_TYPE, type Tracing } from "../trace-context/index.ts";
 
 /** More topics than this are not remembered: an app that makes them without end must not fill the memory. */
 const TOPICS_MAX = 10_000;
@@ -30,17 +30,6 @@ export function operationAttributes(
     if (topic !== undefined) attributes[names.destinationName] = topic;
     if (tracing.clientId !== undefined) attributes[names.clientId] = tracing.clientId;
     if (tracing.options.cluster !== "") attributes[names.clusterId] = tracing.options.cluster;
-  }
-  return attributes;
-}
-
-/** Returns the attributes of a measurement: few values each, so no partition and no client. */
-export function metricAttributes(tracing: Tracing, operation: string, topic: string | undefined): Attributes {
-  const attributes: Attributes = {};
-  for (const names of tracing.names) {
-    attributes[names.system] = "kafka";
-    attributes[names.operationName] = operation;
-    if (topic !== undefined) attributes[names.destinationName] = topic;
   }
   return attributes;
 }

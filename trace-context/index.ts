@@ -1,4 +1,5 @@
 export * from "./carrier.ts";
+export * from "./client-metrics.ts";
 export * from "./coordinates.ts";
 export { currentMessage, setCurrentMessage, type MessageRef } from "./current-message.ts";
 export { errorType, failSpan } from "./failure.ts";
@@ -7,4 +8,4 @@ export * from "./message-identity.ts";
 export type { MessageView, TraceOptions } from "./options.ts";
 export * from "./semconv.ts";
 export { createTracing, type Tracing } from "./tracing.ts";
-export { parseTraceparent } from "./traceparent.ts";
+export { parseTraceparent, readTraceparentFlags } from "./traceparent.ts";

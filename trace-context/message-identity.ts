@@ -8,6 +8,8 @@ const KEY_CHARACTERS_MAX = 128;
 const MESSAGE_ID_CHARACTERS_MAX = 256;
 /** No UTF-8 character is longer, so a key of more bytes need not be decoded to be known as too long. */
 const UTF8_BYTES_PER_CHARACTER_MAX = 4;
+const SHORT_BYTES_MAX = 40;
+const ASCII_MAX = 0x7f;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 type Key = MessageView["key"];
 
@@ -16,9 +18,17 @@ export function hashKey(key: Buffer | string, hmacSecret: string): string {
   return createHmac("sha256", hmacSecret).update(key).digest("hex");
 }
 
+/** True for nearly all keys there are: a loop over a few bytes costs less than asking `isUtf8`. */
+function isShortAscii(key: Buffer): boolean {
+  if (key.length > SHORT_BYTES_MAX) return false;
+  for (let i = 0; i < key.length; i++) if (key[i]! > ASCII_MAX) return false;
+  return true;
+}
+
 function keyAsText(key: Buffer | string): string | undefined {
   if (typeof key === "string")
     return key.length <= KEY_CHARACTERS_MAX && !LONE_SURROGATE.test(key) ? key : undefined;
+  if (isShortAscii(key)) return key.toString("latin1");
   if (key.length > KEY_CHARACTERS_MAX * UTF8_BYTES_PER_CHARACTER_MAX || !isUtf8(key)) return undefined;
   const text = key.toString();
   return text.length <= KEY_CHARACTERS_MAX ? text : undefined;

@@ -43,7 +43,7 @@ export interface TraceOptions {
 
   /**
    * Per-message `create` spans of one `send` or `sendBatch`, at most; messages beyond it carry a span id of their own
-   * without a span, and their coordinates lie in the send span's ranges. Default 32, 0 to 10,000.
+   * without a span, and their coordinates lie in the send span's ranges. Default 10, 0 to 10,000.
    */
   createSpansMax?: number;
   /**

@@ -34,6 +34,8 @@ export interface Tracing {
 }
 
 const SCOPE = "kafka-trail";
+/** Spans are half of what a send of 100 costs, even so: see docs/RATIONALE.md. */
+const CREATE_SPANS_MAX = 10;
 
 /** Makes what the interceptors trace with. `environment` is what the client's config room read. */
 export function createTracing(
@@ -53,7 +55,7 @@ export function createTracing(
       key: options.key ?? "utf8",
       excludeTopics: excluded,
       baggage: options.baggage ?? false,
-      createSpansMax: Math.min(10_000, Math.max(0, options.createSpansMax ?? 32)),
+      createSpansMax: Math.min(10_000, Math.max(0, options.createSpansMax ?? CREATE_SPANS_MAX)),
       resendUnacknowledged: options.resendUnacknowledged ?? false,
       maxParentAgeMs: options.maxParentAgeMs ?? 3_600_000,
       linksMax: Math.min(128, Math.max(0, options.linksMax ?? 128)),
