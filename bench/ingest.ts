@@ -1,23 +1,33 @@
 import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import type { Runnable, RunOptions, RunResult } from "../dev/contract.ts";
+import { readConfig } from "../trace-store/config.ts";
 import { ensureSlices } from "../trace-store/schema/slices.ts";
 import type { SpanRow } from "../trace-store/span/span-row.ts";
+import type { WritePart } from "../trace-store/span/write-part.ts";
 import { CopyBuffer } from "../trace-store/write/copy-buffer.ts";
 import { Dictionaries } from "../trace-store/write/dictionaries.ts";
+import { Lane } from "../trace-store/write/lane.ts";
 import { putSpan, SPAN_COLUMNS } from "../trace-store/write/rows.ts";
-import { createWriter, type Writer } from "../trace-store/write/writer.ts";
+import { createWriter } from "../trace-store/write/writer.ts";
+import { startKafka } from "../dev/kafka.ts";
 import { benchDatabase, median, type BenchDatabase } from "./support/bench-database.ts";
+import { measureRoad } from "./support/ingest-road.ts";
 import { SHUFFLED_SPANS, TrailSpans } from "./support/trail-spans.ts";
 
-/** As many as a lane gathers while the writer is busy. */
-const BATCH_SPANS = 20_000;
+/** What the product writes at once where nobody sets another number. */
+const BATCH_SPANS = readConfig({}).batchSpansMax;
+/** Spans that are handed over between two looks at the clock. Making them is not measured. */
+const HANDED_SPANS = 50_000;
 const HOUR_MS = 3_600_000;
 const SPREAD_MS = 12 * HOUR_MS;
 const RETENTION_MS = 24 * HOUR_MS;
 const RAW_RATIO_MIN = 0.55;
 const SAME_TABLE_RATIO_MIN = 0.85;
 const SAMPLED_RATIO_MIN = 0.9;
+const FRESHNESS_P99_MS_MAX = 2_000;
+/** Reported, not demanded: on two cores that Kafka and Postgres share, CPU is what there is least of. */
+const AIMS = { roadSpansPerSecond: 60_000, bytesPerSpan: 460 };
 
 /** Rows per second of one way, and what our process spent on each row. */
 interface Rate {
@@ -58,7 +68,7 @@ async function timed(
 async function empty({ client }: BenchDatabase): Promise<void> {
   await client.query(`
     TRUNCATE trail_private.spans, trail_private.span_links, trail_private.offset_ranges, trail_private.ledger,
-             trail_private.source_offsets, trail_private.odd_time_spans`);
+             trail_private.ledger_marks, trail_private.source_offsets, trail_private.odd_time_spans`);
   await client.query(`
     INSERT INTO trail_private.source_offsets (cluster_id, topic, partition, incarnation, next_offset, log_start)
     SELECT 'bench', 'otlp_spans', p, 1, 0, 0 FROM generate_series(0, 3) p`);
@@ -89,51 +99,54 @@ function copyBytes(client: Client, target: string, bytes: Buffer): Promise<void>
   return new Promise((resolve, reject) => stream.on("error", reject).on("finish", resolve).end(bytes));
 }
 
-/** The writer as the indexer uses it: fence, spans, links, ledger, one durable transaction per batch. */
+/** Lanes and writer as the indexer uses them: fence, spans, links, ledger, one durable transaction per batch. */
 const throughWriter =
   (connections: number, sampledShare = 1): Way =>
   async ({ url }, seed, spans) => {
     const writer = createWriter({ databaseUrl: url, retentionMs: RETENTION_MS, connections });
+    // Two for each connection, as the indexer has.
+    const laneCount = connections * 2;
+    const lanes = Array.from(
+      { length: laneCount },
+      () => new Lane({ rowsMax: BATCH_SPANS, write: (batch) => writer.write(batch) }),
+    );
     const stream = source(seed, spans, sampledShare);
     // Each connection has its names before the clock starts, as one that runs has.
-    await Promise.all(
-      Array.from({ length: connections }, () => write(writer, 0, undefined, stream.take(1_000))),
-    );
-    // Two source partitions for each connection: one batch is made ready while the other is in Postgres.
-    const partitions = Array.from({ length: connections * 2 }, (_, partition) => partition);
-    let next = 0;
+    await Promise.all(lanes.map((lane) => lane.submit(aPart(stream.take(1_000), null))));
+    const next = lanes.map(() => 0);
     const rate = await timed(spans, async (clock) => {
-      for (let left = spans; left > 0; left -= BATCH_SPANS * partitions.length, next += 1) {
-        const size = Math.min(BATCH_SPANS, Math.ceil(left / partitions.length));
-        const batches = partitions.map(() => stream.take(size));
+      for (let left = spans; left > 0; left -= HANDED_SPANS) {
+        const parts = Array.from(
+          { length: Math.ceil(Math.min(HANDED_SPANS, left) / BATCH_SPANS) },
+          (_, i) => {
+            const partition = i % laneCount;
+            const from = next[partition] as number;
+            next[partition] = from + 1;
+            const size = Math.min(BATCH_SPANS, left - i * BATCH_SPANS);
+            return aPart(stream.take(size), { partition, from });
+          },
+        );
         await clock.run(() =>
-          Promise.all(partitions.map((it) => write(writer, it, next, batches[it] ?? []))),
+          Promise.all(parts.map((part, i) => (lanes[i % laneCount] as Lane).submit(part))),
         );
       }
     });
+    const { stored } = writer.figures;
     await writer.close();
+    const expected = spans + laneCount * 1_000;
+    if (stored !== expected) throw new Error(`${stored} of ${expected} spans were stored.`);
     return rate;
   };
 
-async function write(
-  writer: Writer,
-  partition: number,
-  from: number | undefined,
-  rows: SpanRow[],
-): Promise<void> {
-  const advance =
-    from === undefined
-      ? null
-      : {
-          clusterId: "bench",
-          topic: "otlp_spans",
-          partition,
-          incarnation: 1,
-          from: BigInt(from),
-          to: BigInt(from + 1),
-        };
-  const { stored } = await writer.write({ parts: [{ advance, rows, quarantined: [], bytes: 0 }] });
-  if (stored !== rows.length) throw new Error(`${stored} of ${rows.length} spans were stored.`);
+function aPart(rows: SpanRow[], at: { readonly partition: number; readonly from: number } | null): WritePart {
+  const source = { clusterId: "bench", topic: "otlp_spans", incarnation: 1 };
+  const advance = at && {
+    ...source,
+    partition: at.partition,
+    from: BigInt(at.from),
+    to: BigInt(at.from + 1),
+  };
+  return { advance, rows, quarantined: [], bytes: 0 };
 }
 
 const WAYS: Readonly<Record<string, Way>> = {
@@ -165,6 +178,8 @@ async function bytesPerSpan({ client }: BenchDatabase): Promise<Record<string, n
 async function run({ short, args, progress, table }: RunOptions): Promise<RunResult> {
   const spans = Number(args["spans"] ?? (short ? 60_000 : 300_000));
   const rounds = Number(args["rounds"] ?? (short ? 1 : 3));
+  const kafka = await startKafka({ onProgress: progress });
+  process.env["KAFKA_BROKERS"] = kafka.brokers.join(",");
   const database = await benchDatabase(progress);
   try {
     await database.client.query("CREATE TABLE bench_raw (LIKE trail_private.spans)");
@@ -182,15 +197,23 @@ async function run({ short, args, progress, table }: RunOptions): Promise<RunRes
         if (name === "writer, 1 connection") size = await bytesPerSpan(database);
       }
     }
-    return judge(rates, size, table);
+    await empty(database);
+    const road = await measureRoad({
+      database,
+      backlogSpans: Number(args["backlog"] ?? (short ? 100_000 : 600_000)),
+      liveMs: short ? 5_000 : 20_000,
+      progress,
+    });
+    return judge(rates, { ...size, ...road }, table);
   } finally {
     await database.drop();
+    await kafka.stop();
   }
 }
 
 function judge(
   rates: ReadonlyMap<string, readonly Rate[]>,
-  size: Record<string, number>,
+  measured: Record<string, unknown>,
   table: RunOptions["table"],
 ): RunResult {
   const rate = (name: string) => median((rates.get(name) ?? []).map((it) => it.rowsPerSecond));
@@ -213,18 +236,21 @@ function judge(
     twoConnectionsToOne: ratio("writer, 2 connections", one),
     sampled10ToContiguous: ratio("writer, 10 % sampled", one),
     sampled1ToContiguous: ratio("writer, 1 % sampled", one),
-    ...size,
+    ...measured,
+    aims: AIMS,
   };
   const passed =
     figures.toRawCopy >= RAW_RATIO_MIN &&
     figures.toSameTableCopy >= SAME_TABLE_RATIO_MIN &&
     figures.sampled10ToContiguous >= SAMPLED_RATIO_MIN &&
-    figures.sampled1ToContiguous >= SAMPLED_RATIO_MIN;
+    figures.sampled1ToContiguous >= SAMPLED_RATIO_MIN &&
+    Number(measured["freshnessP99Ms"]) <= FRESHNESS_P99_MS_MAX;
   return { passed, figures };
 }
 
 export const bench: Runnable = {
   name: "ingest",
-  summary: "rows per second of the writer, against COPY by the same connection; bytes per span",
+  summary:
+    "rows per second of the writer, against COPY by the same connection; bytes per span; the whole road and its freshness",
   run,
 };

@@ -10,7 +10,7 @@ import { openOtlpHttp } from "./ingest/otlp-http.ts";
 import { ensureSpanTopic } from "./ingest/span-topic.ts";
 import { createKafka } from "./kafka/client.ts";
 import type { Log } from "./log.ts";
-import { Lane } from "./write/lane.ts";
+import { Lane, partSpansMax } from "./write/lane.ts";
 import { describeGaps, resumeOffsets } from "./write/source-offsets.ts";
 import type { WriteBatch } from "./write/batch.ts";
 import { createWriter, type Writer } from "./write/writer.ts";
@@ -26,7 +26,9 @@ export interface Indexer {
 }
 
 const DAY_MS = 86_400_000;
-const LANES = 2;
+const CONNECTIONS = 2;
+/** One batch is sorted and encoded while the one before it is in Postgres. */
+const LANES = CONNECTIONS * 2;
 const STOP_WITHIN_MS = 10_000;
 
 /** Starts every source of spans that the configuration names, and the writer behind them. */
@@ -34,7 +36,7 @@ export async function startIndexer(config: Config & { databaseUrl: string }, log
   const writer = createWriter({
     databaseUrl: config.databaseUrl,
     retentionMs: config.retentionDays * DAY_MS,
-    connections: LANES,
+    connections: CONNECTIONS,
     onProblem: (sentence) =>
       sentence === undefined ? log.info("Postgres takes writes again") : log.error(sentence),
   });
@@ -107,7 +109,7 @@ function startKafkaSource(config: Config, intake: Intake, budget: ByteBudget, lo
     sessionTimeoutMs: config.indexerSessionTimeoutMs,
     intake,
     budget,
-    partSpansMax: config.batchSpansMax,
+    partSpansMax: partSpansMax(config.batchSpansMax),
     ensureTopic: () => ensureSpanTopic(kafka, config.spanTopic, config.spanTopicPartitions, log),
     log,
   });

@@ -1,3 +1,4 @@
+import "./memory.ts";
 import { readFileSync } from "node:fs";
 import { readConfig, type Config } from "./config.ts";
 import { TrailError } from "./errors.ts";

@@ -2,6 +2,7 @@ import { Client } from "pg";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
 import { dropExpiredSlices, ensureSlices } from "./schema/slices.ts";
+import { uniteHeldMarks } from "./write/ledger.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -61,6 +62,8 @@ async function keepSlices(config: Config & { databaseUrl: string }, log: Log): P
     if (made.length > 0) log.info({ slices: made.length }, "made slices of time");
     if (dropped.length + oddSpans > 0)
       log.info({ tables: dropped.length, oddSpans }, "dropped what is past retention");
+    // Of an indexer that is gone: the next write unites them too, but there may be none for long.
+    await uniteHeldMarks(client);
   } finally {
     await client.end();
   }

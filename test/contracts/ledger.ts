@@ -1,6 +1,7 @@
 import { RangeRole } from "../../trace-store/span/vocabulary.ts";
+import { uniteHeldMarks } from "../../trace-store/write/ledger.ts";
 import { aPart, aProcess, aSend, aSpanRow, nsOf } from "../support/span-rows.ts";
-import { aStore, type TestStore } from "../support/stores.ts";
+import { aStore, withClient, type TestStore } from "../support/stores.ts";
 
 /** What every supported Postgres must keep of the offsets that spans tell of. */
 export function ledgerContract(server: () => string | undefined): void {
@@ -140,6 +141,47 @@ export function ledgerContract(server: () => string | undefined): void {
       entry("produced", "{[1,2),[10,12)}"),
       entry("produced", "{[12,13)}", { incarnation: 2 }),
     ]);
+  });
+
+  test("marks of writes that others wait behind are kept with their spans, and united by the last one", async () => {
+    const other = store.anotherWriter();
+    const held = (writer: typeof other, ...rows: Parameters<typeof aPart>[0]) =>
+      writer.write({ parts: [aPart(rows)], isMoreWaiting: true });
+
+    await held(other, aSend("orders", 0, 1n), aProcess("orders", 0, 1n, "billing"));
+    await held(store.writer, aSend("orders", 0, 2n), aSend("orders", 1, 70_000n));
+    const before = await ledger();
+    await write(aSend("orders", 0, 3n));
+
+    expect(before).toEqual([]);
+    expect(await ledger()).toEqual([
+      entry("billing", "{[1,2)}"),
+      entry("produced", "{[1,4)}"),
+      entry("produced", "{[70000,70001)}", { partition: 1, block: 1 }),
+    ]);
+    expect(await store.count("SELECT count(*) FROM trail_private.ledger_marks")).toBe(0);
+  });
+
+  test("marks that an indexer left behind are united without any further span", async () => {
+    const gone = store.anotherWriter();
+    const everyOther = Array.from({ length: 300 }, (_, i) => aSend("orders", 0, BigInt(i * 2)));
+    for (const from of [0, 150]) {
+      const parts = [aPart(everyOther.slice(from, from + 150))];
+      await gone.write({ parts, isMoreWaiting: true });
+    }
+    await gone.close();
+
+    await withClient(store.database.url, uniteHeldMarks);
+
+    expect(await ledger()).toEqual([entry("produced", "{[0,599)}", { sampled: true })]);
+  });
+
+  test("a write that never is the last one unites all the same, now and then", async () => {
+    for (let i = 0; i < 34; i += 1) {
+      await store.writer.write({ parts: [aPart([aSend("orders", 0, BigInt(i))])], isMoreWaiting: true });
+    }
+
+    expect(await ledger()).toMatchObject([{ of: "produced" }]);
   });
 
   test("a clock that runs ahead does not keep a block young", async () => {

@@ -16,7 +16,7 @@ export interface KafkaSourceOptions {
   readonly sessionTimeoutMs: number;
   readonly intake: Intake;
   readonly budget: ByteBudget;
-  /** Spans of one part, at most: a part is never larger than a write. */
+  /** A part ends with the record that brings it to so many spans. */
   readonly partSpansMax: number;
   /** Makes the topic where there is none; rejects when the broker is away or refuses. */
   readonly ensureTopic: () => Promise<void>;

@@ -3,6 +3,8 @@ import type { SourceAdvance, WritePart } from "../span/write-part.ts";
 /** What is written in one transaction. */
 export interface WriteBatch {
   readonly parts: readonly WritePart[];
+  /** Another batch follows as soon as this one is in: what may be done once for several is left to the last. Default false. */
+  readonly isMoreWaiting?: boolean;
 }
 
 /** What became of a {@link WriteBatch}. */

@@ -4,6 +4,8 @@ const FIRST_BYTES = 262_144;
 const FIXED_BYTES_MAX = 1_024;
 /** A buffer that one giant row made grow is given back. */
 const KEPT_BYTES_MAX = 1_048_576;
+/** So many pieces are kept for the next COPY: those of 5,000 spans. */
+const KEPT_PIECES_MAX = 24;
 /** Up to this length a loop is quicker than the call into Node's own encoder. */
 const SHORT_TEXT = 48;
 const TWO_32 = 4_294_967_296;
@@ -26,8 +28,13 @@ const HIGH = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
 export class CopyBuffer {
   #bytes = Buffer.allocUnsafe(FIRST_BYTES);
   #at = 0;
+  /** Pieces that were handed out and may still be on their way. */
+  #taken: Buffer<ArrayBuffer>[] = [];
+  #free: Buffer<ArrayBuffer>[] = [];
 
   start(): void {
+    // Of a COPY that failed: nobody knows when the socket lets go of them.
+    this.#taken = [];
     if (this.#bytes.length > KEPT_BYTES_MAX) this.#bytes = Buffer.allocUnsafe(FIRST_BYTES);
     this.#at = HEADER.copy(this.#bytes);
   }
@@ -40,9 +47,19 @@ export class CopyBuffer {
   /** Hands out what is there so far and goes on with an empty buffer. */
   take(): Buffer {
     const taken = this.#bytes.subarray(0, this.#at);
-    this.#bytes = Buffer.allocUnsafe(FIRST_BYTES);
+    if (this.#bytes.length === FIRST_BYTES) this.#taken.push(this.#bytes);
+    this.#bytes = this.#free.pop() ?? Buffer.allocUnsafe(FIRST_BYTES);
     this.#at = 0;
     return taken;
+  }
+
+  /**
+   * To be called when Postgres has answered, so that everything handed out has arrived: the pieces are used again.
+   * Left to the garbage collector, they were 5 MiB for each write.
+   */
+  arrived(): void {
+    this.#free.push(...this.#taken.splice(0, KEPT_PIECES_MAX - this.#free.length));
+    this.#taken = [];
   }
 
   /** The rest, ended. Valid until the next `start`. */

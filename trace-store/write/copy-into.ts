@@ -46,4 +46,5 @@ export async function copyInto<T>(
     throw cause;
   }
   await done;
+  copy.arrived();
 }

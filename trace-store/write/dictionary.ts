@@ -64,6 +64,8 @@ export class Dictionary {
   readonly #table: DictionaryTable;
   readonly #cap: number;
   readonly #ids = new Map<string, Map<string, number>>();
+  /** Those of the cluster without a name: nearly all, and each span asks eight times. */
+  #plain: ReadonlyMap<string, number> | undefined;
   #beyondCap = 0;
   #beyondCapSinceMs = 0;
   #wanted = new Map<string, Map<string, string | null>>();
@@ -80,7 +82,7 @@ export class Dictionary {
 
   /** The id of a name; 0 when it found no room, or Postgres refused it. */
   idOf(name: string, cluster = ""): number {
-    return this.#ids.get(cluster)?.get(name) ?? 0;
+    return (cluster === "" ? this.#plain : this.#ids.get(cluster))?.get(name) ?? 0;
   }
 
   /** Forgets, from time to time, which names found no room. To be called between two batches. */
@@ -93,7 +95,7 @@ export class Dictionary {
 
   /** Notes that `name` needs an id, unless it is remembered. */
   want(name: string, cluster = "", attributes: Buffer | null = null): void {
-    if (this.#ids.get(cluster)?.has(name)) return;
+    if ((cluster === "" ? this.#plain : this.#ids.get(cluster))?.has(name)) return;
     const wanted = this.#wanted.get(cluster) ?? new Map<string, string | null>();
     this.#wanted.set(cluster, wanted);
     if (!wanted.has(name)) wanted.set(name, attributes?.toString() ?? null);
@@ -101,6 +103,7 @@ export class Dictionary {
 
   forget(): void {
     this.#ids.clear();
+    this.#plain = undefined;
     this.#beyondCap = 0;
   }
 
@@ -127,6 +130,7 @@ export class Dictionary {
   #remember(cluster: string, name: string, id: number): void {
     const names = this.#ids.get(cluster) ?? new Map<string, number>();
     this.#ids.set(cluster, names);
+    if (cluster === "") this.#plain = names;
     names.set(name, id);
     if (id !== 0) return;
     if (this.#beyondCap === 0) this.#beyondCapSinceMs = Date.now();

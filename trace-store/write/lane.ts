@@ -1,15 +1,24 @@
 import type { PartOutcome, WritePart } from "../span/write-part.ts";
 import type { WriteBatch, WriteResult } from "./batch.ts";
 
-/** A write slower than this halves the next one; every other one lets it grow by a tenth. */
+/** A write slower than this halves the next one; every other one lets it grow by a tenth of what it may be. */
 const SLOW_WRITE_MS = 2_000;
 const ROWS_MIN = 50;
+/** What a part should hold of a write at most: one that is a whole write leaves nothing to halve. */
+const PART_SHARE = 1 / 10;
 
 export interface LaneOptions {
   /** Rows of one write, at most. */
   readonly rowsMax: number;
   /** Writes a batch, however often it has to try; rejects only when the writer is closed. */
   write(batch: WriteBatch): Promise<WriteResult>;
+  /** Milliseconds of any origin. Default: the process's own. */
+  readonly now?: () => number;
+}
+
+/** How many spans a source should put into one part, where a write has so many at most. */
+export function partSpansMax(rowsMax: number): number {
+  return Math.max(ROWS_MIN, Math.round(rowsMax * PART_SHARE));
 }
 
 interface Waiting {
@@ -25,12 +34,14 @@ interface Waiting {
  */
 export class Lane {
   readonly #options: LaneOptions;
+  readonly #now: () => number;
   readonly #waiting: Waiting[] = [];
   #rowsMax: number;
   #isWriting = false;
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
     this.#rowsMax = options.rowsMax;
   }
 
@@ -53,9 +64,12 @@ export class Lane {
 
   async #writeNext(): Promise<void> {
     const taken = this.#take();
-    const startedAt = performance.now();
-    const result = await this.#write(taken.map(({ part }) => part));
-    this.#adapt(performance.now() - startedAt);
+    const startedAt = this.#now();
+    const result = await this.#write({
+      parts: taken.map(({ part }) => part),
+      isMoreWaiting: this.#waiting.length > 0,
+    });
+    this.#adapt(this.#now() - startedAt);
     const fenced = new Set(result?.fenced);
     for (const { part, resolve } of taken) {
       if (result === undefined) resolve("stopped");
@@ -64,9 +78,9 @@ export class Lane {
   }
 
   /** `undefined` when the store stops: whatever is not in is still in Kafka, or with the sender. */
-  async #write(parts: readonly WritePart[]): Promise<WriteResult | undefined> {
+  async #write(batch: WriteBatch): Promise<WriteResult | undefined> {
     try {
-      return await this.#options.write({ parts });
+      return await this.#options.write(batch);
     } catch {
       return undefined;
     }
@@ -85,7 +99,8 @@ export class Lane {
   }
 
   #adapt(tookMs: number): void {
-    const next = tookMs > SLOW_WRITE_MS ? this.#rowsMax / 2 : this.#rowsMax * 1.1;
-    this.#rowsMax = Math.round(Math.min(this.#options.rowsMax, Math.max(ROWS_MIN, next)));
+    const { rowsMax } = this.#options;
+    const next = tookMs > SLOW_WRITE_MS ? this.#rowsMax / 2 : this.#rowsMax + rowsMax / 10;
+    this.#rowsMax = Math.round(Math.min(rowsMax, Math.max(ROWS_MIN, next)));
   }
 }

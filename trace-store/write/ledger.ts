@@ -1,147 +1,130 @@
 import { type ClientBase } from "pg";
-import { type SpanRow } from "../span/span-row.ts";
-import { Operation, RangeRole } from "../span/vocabulary.ts";
 import { type Dictionaries } from "./dictionaries.ts";
-import { type Incarnations } from "./incarnations.ts";
+import { type HeldEntry, type LedgerEntry, type LedgerMarks, uniteEntries } from "./ledger-marks.ts";
 
-const BLOCK_LENGTH = 65_536;
-/** Beyond it a number is not exact. No Kafka log was ever so long; a span may claim to know one. */
-const OFFSET_MAX = Number.MAX_SAFE_INTEGER - 1;
-const PRODUCERS = 0;
-const VOID = -1;
-const KIND_PRODUCER = 4;
-const STATUS_ERROR = 2;
 /** More ranges than this in a block, and only its bounds are kept: at 10 % sampling a union costs 5.7 ms (measured). */
 const RANGES_MAX = 256;
+/** So many writes' marks are held back at most, and so long, while more is waiting behind each of them. */
+const HELD_WRITES_MAX = 32;
+const HELD_MS_MAX = 2_000;
+/** Held writes that are united at once, at most: what indexers left behind that are gone comes in pieces. */
+const UNITED_WRITES_MAX = 128;
 
-/** Both ends included. Numbers: half the work of the ledger was arithmetic of bigints. */
-interface Range {
-  first: number;
-  last: number;
-}
+/**
+ * Keeps the ledger: which offsets the spans of each write tell of.
+ *
+ * Uniting 5,000 spans' marks with the ledger takes as long as copying the spans, as they touch a thousand of its rows, and
+ * uniting those of thirty writes takes hardly longer. So a write that others wait behind only puts its marks down, in the
+ * transaction of its spans, and the last one unites them all, whichever indexer wrote them.
+ */
+export class Ledger {
+  #heldWrites = 0;
+  #heldSinceMs = 0;
 
-/** What one write tells of one block of one partition. `of` is a consumer group's name, or who else it is about. */
-interface Marks {
-  readonly cluster: string;
-  readonly topic: string;
-  readonly incarnation: number;
-  readonly partition: number;
-  readonly of: string | typeof PRODUCERS | typeof VOID;
-  readonly block: number;
-  readonly ranges: Range[];
-  firstNs: bigint;
-  lastNs: bigint;
-}
-
-/** Gathers which offsets the spans of one write tell of: produced, processed, void. */
-export class LedgerMarks {
-  readonly #incarnations: Incarnations;
-  readonly #blocks = new Map<string, Marks>();
-  readonly #nowNs = BigInt(Date.now()) * 1_000_000n;
-
-  constructor(incarnations: Incarnations) {
-    this.#incarnations = incarnations;
+  /**
+   * Puts down or unites what one write told, inside the caller's transaction. Returns what is to be called after COMMIT.
+   */
+  async write(
+    client: ClientBase,
+    marks: LedgerMarks,
+    names: Dictionaries,
+    isMoreWaiting: boolean,
+  ): Promise<() => void> {
+    const entries = marks.entries(names);
+    if (isMoreWaiting && !this.#isDue()) {
+      if (entries.length > 0) await hold(client, entries);
+      return () => this.#held();
+    }
+    if (this.#heldWrites > 0) await unite(client, [...(await takeHeld(client)), entries]);
+    else if (entries.length > 0) await unite(client, [entries]);
+    return () => (this.#heldWrites = 0);
   }
 
-  /** Adds what one span tells. */
-  add(row: SpanRow): void {
-    const { topic, partition, consumerGroup: group } = row;
-    if (topic !== null && partition !== null && row.messageOffset !== null) {
-      const at = Number(row.messageOffset);
-      if (isSend(row)) this.#mark(row, topic, partition, PRODUCERS, at, at);
-      if (row.operation === Operation.process && row.status !== STATUS_ERROR && group !== null) {
-        this.#mark(row, topic, partition, group, at, at);
-      }
-      const voidBefore = row.voidBefore ?? 0;
-      if (voidBefore > 0) this.#mark(row, topic, partition, VOID, Math.max(0, at - voidBefore), at - 1);
-    }
-    for (const { role, topic: of, partition: on, firstOffset, lastOffset } of row.ranges) {
-      const [first, last] = [Number(firstOffset), Number(lastOffset)];
-      if (role === RangeRole.sent) this.#mark(row, of, on, PRODUCERS, first, last);
-      if (role === RangeRole.processed && group !== null) this.#mark(row, of, on, group, first, last);
-      if (role === RangeRole.aborted || role === RangeRole.void) this.#mark(row, of, on, VOID, first, last);
-    }
+  #isDue(): boolean {
+    if (this.#heldWrites === 0) return false;
+    return this.#heldWrites >= HELD_WRITES_MAX || performance.now() - this.#heldSinceMs >= HELD_MS_MAX;
   }
 
-  #mark(row: SpanRow, topic: string, partition: number, of: Marks["of"], from: number, to: number): void {
-    if (from > to || to > OFFSET_MAX) return;
-    // A clock that runs ahead must not keep a block from being forgotten.
-    const atNs = row.startNs < this.#nowNs ? row.startNs : this.#nowNs;
-    const { cluster } = row;
-    const incarnation = this.#incarnations.at(cluster, topic, atNs);
-    for (let first = from; first <= to;) {
-      const block = Math.floor(first / BLOCK_LENGTH);
-      const last = Math.min(to, (block + 1) * BLOCK_LENGTH - 1);
-      const key = `${topic}\0${partition}/${block}/${incarnation}/${of}\0${cluster}`;
-      const marks = this.#blocks.get(key);
-      if (marks === undefined) {
-        const ranges = [{ first, last }];
-        const told = {
-          cluster,
-          topic,
-          incarnation,
-          partition,
-          of,
-          block,
-          ranges,
-          firstNs: atNs,
-          lastNs: atNs,
-        };
-        this.#blocks.set(key, told);
-      } else {
-        marks.ranges.push({ first, last });
-        if (atNs < marks.firstNs) marks.firstNs = atNs;
-        if (atNs > marks.lastNs) marks.lastNs = atNs;
-      }
-      first = last + 1;
-    }
-  }
-
-  /** Unites what was gathered with what is stored, inside the caller's transaction. */
-  async write(client: ClientBase, names: Dictionaries): Promise<void> {
-    const entries = [...this.#blocks.values()]
-      .map((marks) => ({
-        ...marks,
-        ranges: united(marks.ranges),
-        topicId: names.topics.idOf(marks.topic, marks.cluster),
-        groupId: typeof marks.of === "number" ? marks.of : names.consumerGroups.idOf(marks.of, marks.cluster),
-      }))
-      // A topic or a group beyond its dictionary's cap has no id to be kept under.
-      .filter(({ topicId, of, groupId }) => topicId > 0 && (of === PRODUCERS || groupId !== 0));
-    if (entries.length === 0) return;
-    await client.query(UNITE, [
-      entries.map((it) => it.topicId),
-      entries.map((it) => it.incarnation),
-      entries.map((it) => it.partition),
-      entries.map((it) => it.groupId),
-      entries.map((it) => it.block),
-      entries.map((it) => it.ranges.length > RANGES_MAX),
-      entries.map((it) => isoTime(it.firstNs)),
-      entries.map((it) => isoTime(it.lastNs + 999_999n)),
-      entries.map((it) => spell(it.ranges)),
-    ]);
+  #held(): void {
+    if (this.#heldWrites === 0) this.#heldSinceMs = performance.now();
+    this.#heldWrites += 1;
   }
 }
 
-/** To the millisecond, rounded down. */
-const isoTime = (ns: bigint): string => new Date(Number(ns / 1_000_000n)).toISOString();
-
-const isSend = (row: SpanRow): boolean =>
-  row.kind === KIND_PRODUCER && (row.operation === Operation.send || row.operation === Operation.create);
-
-/** Sorted, and as few as possible. */
-function united(ranges: Range[]): Range[] {
-  const result: Range[] = [];
-  for (const { first, last } of ranges.toSorted((a, b) => a.first - b.first)) {
-    const before = result.at(-1);
-    if (before === undefined || first > before.last + 1) result.push({ first, last });
-    else if (last > before.last) before.last = last;
+/** Unites what writes have put down and nobody has united: an indexer that is gone. In transactions of its own. */
+export async function uniteHeldMarks(client: ClientBase): Promise<void> {
+  for (let isAny = true; isAny;) {
+    await client.query("BEGIN");
+    try {
+      const held = await takeHeld(client);
+      await unite(client, held);
+      isAny = held.length > 0;
+      await client.query("COMMIT");
+    } catch (error) {
+      await client.query("ROLLBACK");
+      throw error;
+    }
   }
-  return result;
+}
+
+/** As text, which Postgres only has to keep: as arrays of its own types they took 20 ms to read for 5,000 spans. */
+async function hold(client: ClientBase, entries: readonly LedgerEntry[]): Promise<void> {
+  const held = entries.map((it): HeldEntry => [
+    it.topicId,
+    it.incarnation,
+    it.partition,
+    it.groupId,
+    it.block,
+    it.firstMs,
+    it.lastMs,
+    // A mark beyond the limit is judged again when it is united: its bounds alone would not say that they are.
+    ...it.ranges.flatMap(({ first, last }) => [first, last]),
+  ]);
+  await client.query("INSERT INTO trail_private.ledger_marks (marks) VALUES ($1)", [JSON.stringify(held)]);
+}
+
+/** Takes away what is held, but for what another indexer is uniting just now. */
+async function takeHeld(client: ClientBase): Promise<LedgerEntry[][]> {
+  const { rows } = await client.query<{ marks: HeldEntry[] }>(
+    `DELETE FROM trail_private.ledger_marks WHERE ctid = ANY (ARRAY(
+       SELECT ctid FROM trail_private.ledger_marks LIMIT ${UNITED_WRITES_MAX} FOR UPDATE SKIP LOCKED))
+     RETURNING marks`,
+  );
+  return rows.map(({ marks }) =>
+    marks.map(([topicId, incarnation, partition, groupId, block, firstMs, lastMs, ...ends]) => ({
+      topicId,
+      incarnation,
+      partition,
+      groupId,
+      block,
+      firstMs,
+      lastMs,
+      ranges: Array.from({ length: ends.length / 2 }, (_, i) => ({
+        first: ends[i * 2] as number,
+        last: ends[i * 2 + 1] as number,
+      })),
+    })),
+  );
+}
+
+async function unite(client: ClientBase, held: readonly (readonly LedgerEntry[])[]): Promise<void> {
+  const entries = uniteEntries(held);
+  if (entries.length === 0) return;
+  await client.query(UNITE, [
+    entries.map((it) => it.topicId),
+    entries.map((it) => it.incarnation),
+    entries.map((it) => it.partition),
+    entries.map((it) => it.groupId),
+    entries.map((it) => it.block),
+    entries.map((it) => it.ranges.length > RANGES_MAX),
+    entries.map((it) => new Date(it.firstMs).toISOString()),
+    entries.map((it) => new Date(it.lastMs).toISOString()),
+    entries.map((it) => spell(it.ranges)),
+  ]);
 }
 
 /** As an int8multirange; beyond {@link RANGES_MAX} the bounds alone. */
-function spell(ranges: readonly Range[]): string {
+function spell(ranges: LedgerEntry["ranges"]): string {
   if (ranges.length > RANGES_MAX) return `{[${ranges[0]?.first},${ranges.at(-1)?.last}]}`;
   return `{${ranges.map(({ first, last }) => `[${first},${last}]`).join(",")}}`;
 }

@@ -1,7 +1,7 @@
 import type { SpanRow } from "../span/span-row.ts";
 import type { WritePart } from "../span/write-part.ts";
 import type { Incarnations } from "./incarnations.ts";
-import { LedgerMarks } from "./ledger.ts";
+import { LedgerMarks } from "./ledger-marks.ts";
 import type { SliceMap } from "./slice-map.ts";
 import { byKey, sortRows } from "./sort-rows.ts";
 
@@ -13,7 +13,7 @@ export interface Prepared {
   readonly oddTimes: readonly SpanRow[];
   readonly repeated: number;
   readonly expired: number;
-  readonly ledger: LedgerMarks;
+  readonly marks: LedgerMarks;
   /** Of the slices that were known: with others it has to be prepared again. */
   readonly slicesVersion: number;
 }
@@ -25,19 +25,20 @@ export function prepare(
 ): Prepared {
   const inSlices: SpanRow[] = [];
   const oddTimes: SpanRow[] = [];
-  const ledger = new LedgerMarks(incarnations);
+  const marks = new LedgerMarks(incarnations);
   let [repeated, expired] = [0, 0];
   let before: SpanRow | undefined;
+  const placeOf = slices.places();
   for (const row of sortRows(parts.flatMap((part) => part.rows))) {
     const isRepeated = before !== undefined && byKey(before, row) === 0;
     before = row;
-    const place = slices.placeOf(row.startNs);
+    const place = placeOf(row.startNs);
     if (place === "expired") expired += 1;
     else if (isRepeated) repeated += 1;
     else {
       (place === "slice" ? inSlices : oddTimes).push(row);
-      ledger.add(row);
+      marks.add(row);
     }
   }
-  return { parts, inSlices, oddTimes, repeated, expired, ledger, slicesVersion: slices.version };
+  return { parts, inSlices, oddTimes, repeated, expired, marks, slicesVersion: slices.version };
 }

@@ -32,23 +32,35 @@ export class SliceMap {
     this.#readAtMs = Date.now();
   }
 
+  /** {@link placeOf} for many spans: what is the same for all of them is found out once. */
+  places(): (startNs: bigint) => Place {
+    const expiredNs = BigInt(Math.max(0, Date.now() - this.#retentionMs)) * 1_000_000n;
+    let [fromNs, toNs] = [0n, 0n];
+    return (startNs) => {
+      if (startNs < expiredNs) return "expired";
+      if (startNs >= fromNs && startNs < toNs) return "slice";
+      const bounds = this.#sliceOf(Number(startNs / 1_000_000n));
+      if (bounds === undefined) return "odd time";
+      [fromNs, toNs] = [BigInt(bounds.fromMs) * 1_000_000n, BigInt(bounds.toMs) * 1_000_000n];
+      return "slice";
+    };
+  }
+
   /**
    * A span outside retention is expired; one inside goes to its slice, and waits among the odd times while it has none.
    * By the slices alone, however far ahead they lie: a span sent again later must find the same place.
    */
   placeOf(startNs: bigint): Place {
-    const startMs = Number(startNs / 1_000_000n);
-    if (startMs < Date.now() - this.#retentionMs) return "expired";
-    return this.#hasSlice(startMs) ? "slice" : "odd time";
+    return this.places()(startNs);
   }
 
-  #hasSlice(startMs: number): boolean {
+  #sliceOf(startMs: number): SliceBounds | undefined {
     // Nearly every span is of now, and the newest slices are the last ones.
     for (let i = this.#bounds.length - 1; i >= 0; i -= 1) {
       const bounds = this.#bounds[i];
-      if (bounds === undefined || startMs >= bounds.toMs) return false;
-      if (startMs >= bounds.fromMs) return true;
+      if (bounds === undefined || startMs >= bounds.toMs) return undefined;
+      if (startMs >= bounds.fromMs) return bounds;
     }
-    return false;
+    return undefined;
   }
 }

@@ -4,6 +4,7 @@ import { type SpanRow } from "../span/span-row.ts";
 import type { WriteResult } from "./batch.ts";
 import { moveSourcesOn } from "./fence.ts";
 import { type Incarnations } from "./incarnations.ts";
+import { type Ledger } from "./ledger.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { type Quarantine } from "./quarantine.ts";
 import {
@@ -23,6 +24,15 @@ export interface WriteContext {
   readonly slices: SliceMap;
   readonly incarnations: Incarnations;
   readonly quarantine: Quarantine;
+  readonly ledger: Ledger;
+}
+
+/** How a batch is written. */
+export interface WriteManner {
+  /** By way of a temporary table, on which a span that is there already is passed over. */
+  readonly isStaged: boolean;
+  /** Another batch follows at once. */
+  readonly isMoreWaiting: boolean;
 }
 
 /** Slices changed between the look at them and the write: nothing was written, look again. */
@@ -38,17 +48,17 @@ export class CommitUnanswered extends Error {
 /**
  * Writes a batch in one transaction: sources moved on, spans, links, ranges, quarantine, ledger; all of it or nothing.
  *
- * `isStaged` takes the way through a temporary table, on which a span that is there already is passed over; without it
- * such a span fails the whole write with 23505, which is much the cheaper way while there are none.
+ * Without `isStaged` a span that is there already fails the whole write with 23505, which is much the cheaper way while
+ * there are none.
  */
 export async function writeOnce(
   client: Client,
   encoding: SpanEncoding,
   context: WriteContext,
   given: Prepared,
-  isStaged: boolean,
+  { isStaged, isMoreWaiting }: WriteManner,
 ): Promise<WriteResult> {
-  const { slices, incarnations, quarantine } = context;
+  const { slices, incarnations, quarantine, ledger } = context;
   await encoding.names.lookUp(client, given.parts);
   await slices.refresh(client);
   await incarnations.refresh(client);
@@ -64,8 +74,9 @@ export async function writeOnce(
   }
   const quarantined = passed.flatMap((part) => part.quarantined);
   await quarantine.keep(client, quarantined);
-  await batch.ledger.write(client, encoding.names);
+  const kept = await ledger.write(client, batch.marks, encoding.names, isMoreWaiting);
   await commit(client);
+  kept();
   return {
     stored,
     duplicates: batch.inSlices.length + batch.oddTimes.length - stored + batch.repeated,

@@ -31,6 +31,7 @@ interface Progress {
   batch: Prepared;
   settled: WriteResult;
   isStaged: boolean;
+  readonly isMoreWaiting: boolean;
   isCommitUnanswered: boolean;
 }
 
@@ -45,6 +46,7 @@ export async function writeUntilDone(
   batch: Prepared,
   options: {
     readonly isStaged: boolean;
+    readonly isMoreWaiting: boolean;
     readonly observer: WriteObserver;
     readonly signal: AbortSignal | undefined;
   },
@@ -54,6 +56,7 @@ export async function writeUntilDone(
     batch,
     settled: NOTHING_WRITTEN,
     isStaged: options.isStaged,
+    isMoreWaiting: options.isMoreWaiting,
     isCommitUnanswered: false,
   };
   const backoff = new Backoff(50, TRANSIENT_PAUSE_MAX_MS);
@@ -82,7 +85,7 @@ async function attempt(session: Session, context: WriteContext, progress: Progre
     const client = await session.open();
     if (progress.isCommitUnanswered) await leaveOutSettled(client, context, progress);
     if (progress.batch.parts.length === 0) return NOTHING_WRITTEN;
-    return await writeOnce(client, session, context, progress.batch, progress.isStaged);
+    return await writeOnce(client, session, context, progress.batch, progress);
   } finally {
     clearTimeout(watchdog);
   }

@@ -1,6 +1,7 @@
 import type { WriteBatch, WriteResult } from "./batch.ts";
 import { DEFAULT_DICTIONARY_CAPS, type DictionaryCaps } from "./dictionaries.ts";
 import { Incarnations } from "./incarnations.ts";
+import { Ledger } from "./ledger.ts";
 import { DEFAULT_QUARANTINE_LIMITS, Quarantine, type QuarantineLimits } from "./quarantine.ts";
 import { prepare } from "./prepare.ts";
 import { Session } from "./session.ts";
@@ -75,6 +76,7 @@ export class Writer {
       slices: new SliceMap(options.retentionMs),
       incarnations: new Incarnations(),
       quarantine: new Quarantine(options.quarantineLimits ?? DEFAULT_QUARANTINE_LIMITS),
+      ledger: new Ledger(),
     };
     this.#sessions = Array.from(
       { length: options.connections ?? 2 },
@@ -135,6 +137,7 @@ export class Writer {
     try {
       const result = await writeUntilDone(session, this.#context, prepared, {
         isStaged: this.#recent.filter(Boolean).length > WINDOW_BATCHES * STAGED_SHARE,
+        isMoreWaiting: batch.isMoreWaiting === true || this.#waiting.length > 0,
         signal: this.#closing.signal,
         observer: {
           metDuplicate: () => (isFallback = true),

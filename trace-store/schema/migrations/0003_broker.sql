@@ -103,3 +103,10 @@ CREATE TABLE trail_private.ledger (
   ranges            int8multirange NOT NULL,
   PRIMARY KEY (topic_id, incarnation, partition, consumer_group_id, block)
 ) WITH (fillfactor = 50);
+-- What writes have put down for the ledger and nobody has united with it yet. One row is what one write told: an array of
+-- [topic_id, incarnation, partition, consumer_group_id, block, first and last start in ms since 1970, first offset, last offset, ...].
+CREATE TABLE trail_private.ledger_marks (
+  marks json NOT NULL
+);
+-- Gone within seconds: not worth the time that packing takes.
+ALTER TABLE trail_private.ledger_marks ALTER COLUMN marks SET STORAGE EXTERNAL;
