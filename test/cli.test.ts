@@ -139,9 +139,22 @@ test("up runs one part when told so, and refuses a part that there is not", asyn
   expect(odd.stderr).toContain("index, watch, serve");
 });
 
+test("migrate --citus says what it spread", async () => {
+  const asked: unknown[] = [];
+  const migrate = (options: unknown) => {
+    asked.push(options);
+    return Promise.resolve({ applied: [], distributed: ["spans", "topics"], version: "0003" });
+  };
+
+  const { stderr } = await run(["migrate", "--citus"], { migrate });
+
+  expect(asked).toEqual([{ citus: true }]);
+  expect(stderr).toContain("The schema is at 0003 now. Spread over the workers: spans, topics.");
+});
+
 test("migrate says what it applied, and a fault of an operation is one sentence and exit 1", async () => {
   const done = await run(["migrate"], {
-    migrate: () => Promise.resolve({ applied: ["0001_spans"], version: "0001" }),
+    migrate: () => Promise.resolve({ applied: ["0001_spans"], distributed: [], version: "0001" }),
   });
   const failed = await run(["migrate"], {
     migrate: () => Promise.reject(new TrailError("TRAIL_DATABASE", "Postgres is not there.")),

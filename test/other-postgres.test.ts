@@ -1,6 +1,7 @@
 import { Client } from "pg";
 import { type OwnPostgres, FAST_SETTINGS, startOwnPostgres } from "../dev/postgres.ts";
 import { badRowsContract } from "./contracts/bad-rows.ts";
+import { doorsContract } from "./contracts/doors.ts";
 import { ledgerContract } from "./contracts/ledger.ts";
 import { oddTimesContract } from "./contracts/odd-times.ts";
 import { schemaContract } from "./contracts/schema.ts";
@@ -38,6 +39,9 @@ describe("names and rows that are refused", () => {
 });
 describe("odd times", () => {
   oddTimesContract(server);
+});
+describe("every door", () => {
+  doorsContract(server);
 });
 describe("ledger", () => {
   ledgerContract(server);

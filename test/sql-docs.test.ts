@@ -1,11 +1,8 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { TestDatabase } from "./support/database.ts";
-import { storyDatabase } from "./support/story.ts";
+import { sqlExamples, storyDatabase } from "./support/story.ts";
 
-const text = readFileSync(join(__dirname, "..", "docs", "SQL.md"), "utf8");
-const examples = [...text.matchAll(/^```sql\n([\s\S]*?)^```/gm)].map(([, sql = ""]) => sql.trim());
+const examples = sqlExamples();
 
 let database: TestDatabase;
 

@@ -24,7 +24,7 @@ export function createOperations(config: Config, version: string, createLog: () 
       const { up } = await import("./up.ts");
       return tellingPostgresFaults(() => up(config, only, version, createLog()));
     },
-    migrate: () => tellingPostgresFaults(() => migrate(databaseUrlOf(config))),
+    migrate: ({ citus }) => tellingPostgresFaults(() => migrate(databaseUrlOf(config), { citus })),
     async purge(target) {
       const { purge } = await import("./write/purge.ts");
       return asClient((client) => purge(client, target));

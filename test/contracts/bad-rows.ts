@@ -1,3 +1,4 @@
+import type { TestServer } from "../support/database.ts";
 import type { SpanRow } from "../../trace-store/span/span-row.ts";
 import { aPart, aProcess, aResource, aSend, aSpanRow, anAdvance, spanRows } from "../support/span-rows.ts";
 import { aStore, type TestStore } from "../support/stores.ts";
@@ -5,7 +6,7 @@ import { aStore, type TestStore } from "../support/stores.ts";
 const SPANS = "SELECT count(*) FROM trail_private.spans";
 
 /** What every supported Postgres must do with names, and with what it refuses. */
-export function badRowsContract(server: () => string | undefined): void {
+export function badRowsContract(server: () => TestServer | undefined): void {
   let store: TestStore;
   beforeAll(async () => {
     store = await aStore(server());

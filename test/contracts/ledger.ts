@@ -1,10 +1,11 @@
+import type { TestServer } from "../support/database.ts";
 import { RangeRole } from "../../trace-store/span/vocabulary.ts";
 import { uniteHeldMarks } from "../../trace-store/write/ledger.ts";
 import { aPart, aProcess, aSend, aSpanRow, nsOf } from "../support/span-rows.ts";
 import { aStore, withClient, type TestStore } from "../support/stores.ts";
 
 /** What every supported Postgres must keep of the offsets that spans tell of. */
-export function ledgerContract(server: () => string | undefined): void {
+export function ledgerContract(server: () => TestServer | undefined): void {
   let store: TestStore;
   beforeAll(async () => {
     store = await aStore(server());

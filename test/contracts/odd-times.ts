@@ -1,10 +1,11 @@
+import type { TestServer } from "../support/database.ts";
 import { aPart, aSend, aSpanRow, nsOf } from "../support/span-rows.ts";
 import { aStore, DAY_MS, makeSlices, type TestStore } from "../support/stores.ts";
 
 const SPANS = "SELECT count(*) FROM trail_private.spans";
 
 /** What every supported Postgres must do with times that are late, early or impossible. */
-export function oddTimesContract(server: () => string | undefined): void {
+export function oddTimesContract(server: () => TestServer | undefined): void {
   let store: TestStore;
   beforeAll(async () => {
     store = await aStore(server());

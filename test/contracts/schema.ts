@@ -1,11 +1,11 @@
 import { migrate } from "../../trace-store/schema/migrate.ts";
 import { readSchemaFiles, type SchemaFiles } from "../../trace-store/schema/sql-files.ts";
-import { emptyDatabase, type TestDatabase } from "../support/database.ts";
+import { emptyDatabase, type TestDatabase, type TestServer } from "../support/database.ts";
 import { DAY_MS, makeSlices, withClient } from "../support/stores.ts";
 import { ensureSlices } from "../../trace-store/schema/slices.ts";
 
 /** What every supported Postgres must do with our schema. */
-export function schemaContract(server: () => string | undefined): void {
+export function schemaContract(server: () => TestServer | undefined): void {
   let database: TestDatabase;
   beforeEach(async () => {
     database = await emptyDatabase(server());
@@ -32,7 +32,16 @@ export function schemaContract(server: () => string | undefined): void {
 
     expect(first.applied).toEqual([...ours.migrations.map(({ name }) => name), "functions"]);
     expect(first.version).toBe(ours.migrations.at(-1)?.name.slice(0, 4));
-    expect(again).toEqual({ applied: [], version: first.version });
+    expect(again).toEqual({ applied: [], distributed: [], version: first.version });
+  });
+
+  test("a database that coordinates no Citus cluster is not spread over one, and nothing is done to it", async () => {
+    await expect(migrate(database.url, { citus: true })).rejects.toMatchObject({
+      code: "TRAIL_CONFIG",
+      message: expect.stringContaining("has no extension citus") as string,
+    });
+
+    expect(await query("SELECT FROM pg_namespace WHERE nspname LIKE 'trail%'")).toEqual([]);
   });
 
   test("twenty processes that migrate at once install it once", async () => {
@@ -60,7 +69,7 @@ export function schemaContract(server: () => string | undefined): void {
     await migrate(database.url);
     await query("INSERT INTO trail_private.migrations (name, is_breaking) VALUES ('0999_later', false)");
 
-    expect(await migrate(database.url)).toEqual({ applied: [], version: "0999" });
+    expect(await migrate(database.url)).toEqual({ applied: [], distributed: [], version: "0999" });
   });
 
   test("a database that is further on in a breaking way is refused, in a sentence", async () => {

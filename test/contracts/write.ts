@@ -1,3 +1,4 @@
+import type { TestServer } from "../support/database.ts";
 import { aPart, aSend, aSpanRow, anAdvance, nsOf, spanRows } from "../support/span-rows.ts";
 import { aStore, type TestStore } from "../support/stores.ts";
 
@@ -5,7 +6,7 @@ const SPANS = "SELECT count(*) FROM trail_private.spans";
 const DAY_NS = 86_400_000_000_000n;
 
 /** What every supported Postgres must do with a write. `server` says where to make databases. */
-export function writeContract(server: () => string | undefined): void {
+export function writeContract(server: () => TestServer | undefined): void {
   let store: TestStore;
   beforeAll(async () => {
     store = await aStore(server());

@@ -12,6 +12,15 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** Where test databases are made: the address of a plain server, or what makes them in its own way. */
+export type TestServer = string | DatabaseMaker;
+
+/** Makes test databases where a server's are not made by CREATE DATABASE. */
+export interface DatabaseMaker {
+  empty(): Promise<TestDatabase>;
+  migrated(): Promise<TestDatabase>;
+}
+
 const LOCK = 7_236_271_946;
 
 /** `server` with another database in its path. */
@@ -49,14 +58,16 @@ async function ensureTemplate(server: string, admin: Client, template: string): 
 }
 
 /** Makes an empty database. */
-export async function emptyDatabase(server = databaseUrl()): Promise<TestDatabase> {
+export async function emptyDatabase(server: TestServer = databaseUrl()): Promise<TestDatabase> {
+  if (typeof server !== "string") return server.empty();
   return createDatabase(server, async (admin, name) => {
     await admin.query(`CREATE DATABASE ${name}`);
   });
 }
 
 /** Makes a database with the schema in it and no slices, cloned from a template that is migrated once per schema. */
-export async function migratedDatabase(server = databaseUrl()): Promise<TestDatabase> {
+export async function migratedDatabase(server: TestServer = databaseUrl()): Promise<TestDatabase> {
+  if (typeof server !== "string") return server.migrated();
   const files = readSchemaFiles();
   const checksum = checksumOf([...files.migrations, ...files.functions, files.roles]);
   const template = `kafka_trail_template_${checksum.slice(0, 16)}`;

@@ -7,7 +7,7 @@ import { createQuery } from "../../trace-store/query/query.ts";
 import { runCli } from "../../trace-store/serve/cli.ts";
 import type { HealthCheck } from "../../trace-store/serve/health.ts";
 import { createHttpServer, type HttpLimits, type HttpServer } from "../../trace-store/serve/http.ts";
-import { migratedDatabase, type TestDatabase } from "./database.ts";
+import { migratedDatabase, type TestDatabase, type TestServer } from "./database.ts";
 import { startTestIndexer } from "./indexer.ts";
 import { encodeTraces, type TestSpan } from "./otlp.ts";
 import { ROOT } from "./program.ts";
@@ -22,10 +22,14 @@ export interface TestStore {
   close(): Promise<void>;
 }
 
-/** Opens a store. */
-export async function openStore(): Promise<TestStore> {
-  const database = await migratedDatabase();
-  const indexer = await startTestIndexer({ databaseUrl: database.url });
+/** Opens a store, on the run's own Postgres unless another is named. */
+export async function openStore(server?: TestServer): Promise<TestStore> {
+  const database = await migratedDatabase(server);
+  const indexer = await startTestIndexer({
+    databaseUrl: database.url,
+    // Long ones: fewer of them, each of which is many tables on a cluster.
+    env: { KAFKA_TRAIL_SLICE_MINUTES: "1440" },
+  });
   const query = createQuery({ databaseUrl: database.url, connectionsMax: 4 });
   const http = await openHttpDoor(query);
   return {

@@ -15,16 +15,23 @@ const MS = 1_000_000n;
 
 /** Makes the spans that a traced shop would export for an order at this place. */
 export function orderTrail(
-  given: { topic?: string; partition?: number; messageOffset?: number; key?: string } = {},
+  given: {
+    topic?: string;
+    partition?: number;
+    messageOffset?: number;
+    key?: string;
+    minutesAgo?: number;
+  } = {},
 ): OrderTrail {
   const {
     topic = "orders",
     partition = 3,
     messageOffset = 4711,
     key = `order-${randomBytes(4).toString("hex")}`,
+    minutesAgo = 0,
   } = given;
   const traceId = randomBytes(16).toString("hex");
-  const startNs = BigInt(Date.now()) * MS - 5_000n * MS;
+  const startNs = BigInt(Date.now() - minutesAgo * 60_000 - 5_000) * MS;
   const at = {
     "messaging.system": "kafka",
     "messaging.destination.name": topic,

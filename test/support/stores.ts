@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { ensureSlices } from "../../trace-store/schema/slices.ts";
 import { createWriter, type Writer, type WriterOptions } from "../../trace-store/write/writer.ts";
-import { migratedDatabase, type TestDatabase } from "./database.ts";
+import { migratedDatabase, type TestDatabase, type TestServer } from "./database.ts";
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
@@ -43,7 +43,7 @@ export async function withClient<T>(databaseUrl: string, work: (client: Client) 
 }
 
 /** Makes a store of a test's own. */
-export async function aStore(server?: string, options: Partial<WriterOptions> = {}): Promise<TestStore> {
+export async function aStore(server?: TestServer, options: Partial<WriterOptions> = {}): Promise<TestStore> {
   const database = await migratedDatabase(server);
   await makeSlices(database.url);
   const writers: Writer[] = [];

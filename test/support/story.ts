@@ -1,4 +1,6 @@
-import type { TestDatabase } from "./database.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestDatabase, TestServer } from "./database.ts";
 import { slicedDatabase } from "./sliced-database.ts";
 
 /** The one message everybody asks for. */
@@ -9,10 +11,16 @@ export const TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736";
  * and sent bills/0/10; email failed on it twice and sent it to orders.dlq; a batch of warehouse's was handed it in a trace
  * of its own; legacy sends no spans; the group audit is 200 messages behind.
  */
-export async function storyDatabase(): Promise<TestDatabase> {
-  const database = await slicedDatabase();
+export async function storyDatabase(server?: TestServer): Promise<TestDatabase> {
+  const database = await slicedDatabase(server);
   await database.pool.query(STORY);
   return database;
+}
+
+/** Every example of docs/SQL.md. */
+export function sqlExamples(): string[] {
+  const text = readFileSync(join(__dirname, "..", "..", "docs", "SQL.md"), "utf8");
+  return [...text.matchAll(/^```sql\n([\s\S]*?)^```/gm)].map(([, sql = ""]) => sql.trim());
 }
 
 const STORY = `

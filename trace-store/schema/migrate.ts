@@ -1,12 +1,15 @@
 import { Client, type ClientBase } from "pg";
 import { TrailError } from "../errors.ts";
+import { askWorkersInTurn, distribute, isDistributed, refuseWithoutCluster } from "./citus.ts";
 import { applyFunctions, dropFunctions } from "./functions-runner.ts";
-import { checksumOf, readSchemaFiles, type SchemaFiles, type SqlFile } from "./sql-files.ts";
+import { checksumOf, functionsFor, readSchemaFiles, type SchemaFiles, type SqlFile } from "./sql-files.ts";
 
 /** What {@link migrate} found and did. */
 export interface Migrated {
   /** Names of the files applied now, in order; `functions` stands for all views and functions together. */
   readonly applied: readonly string[];
+  /** Names of the tables spread over the Citus cluster now. */
+  readonly distributed: readonly string[];
   /** Number of the newest migration in the database, as in its file name. */
   readonly version: string;
 }
@@ -15,6 +18,11 @@ export interface Migrated {
 export interface MigrateOptions {
   /** Default: the files of the installed package. */
   readonly files?: SchemaFiles;
+  /**
+   * Spreads spans and links over the workers of the Citus cluster that the database coordinates. Default: only what a
+   * database that is spread already lacks. There is no way back but to read the span topic into another database.
+   */
+  readonly citus?: boolean;
 }
 
 const BREAKING = "--! breaking";
@@ -29,29 +37,31 @@ const numberOf = (name: string): string => name.slice(0, 4);
  * Any number of processes may call it at once; one works, the others wait and find nothing to do.
  * A database that is further on is left as it is, unless one of its migrations is marked breaking.
  *
- * @throws TrailError `TRAIL_SCHEMA_NEWER` in that case, with nothing changed.
+ * @throws TrailError `TRAIL_SCHEMA_NEWER` in that case, with nothing changed; `TRAIL_CONFIG` when it is to be spread over
+ * a Citus cluster and is none, or has no workers.
  */
 export async function migrate(
   database: string | ClientBase,
-  { files = readSchemaFiles() }: MigrateOptions = {},
+  { files = readSchemaFiles(), citus = false }: MigrateOptions = {},
 ): Promise<Migrated> {
-  if (typeof database !== "string") return migrateWith(database, files);
+  if (typeof database !== "string") return migrateWith(database, { files, citus });
   const client = new Client({ connectionString: database, application_name: "kafka-trail migrate" });
   await client.connect();
   try {
-    return await migrateWith(client, files);
+    return await migrateWith(client, { files, citus });
   } finally {
     await client.end();
   }
 }
 
-async function migrateWith(client: ClientBase, files: SchemaFiles): Promise<Migrated> {
+async function migrateWith(client: ClientBase, wanted: Required<MigrateOptions>): Promise<Migrated> {
+  if (wanted.citus) await refuseWithoutCluster(client);
   try {
-    return await inTransaction(client, () => applyAll(client, files, false));
+    return await inTransaction(client, () => applyAll(client, wanted, false));
   } catch (fault) {
     if (fault instanceof TrailError && fault.code === "TRAIL_SCHEMA_NEWER") throw fault;
     // CREATE OR REPLACE cannot change what a view or function returns, and a view holds on to its columns' types.
-    return inTransaction(client, () => applyAll(client, files, true));
+    return inTransaction(client, () => applyAll(client, wanted, true));
   }
 }
 
@@ -60,6 +70,7 @@ async function inTransaction<T>(client: ClientBase, work: () => Promise<T>): Pro
   try {
     // Of the transaction, not of the session: it also holds through a pooler that hands out connections per transaction.
     await client.query(`SELECT pg_advisory_xact_lock(${LOCK})`);
+    await askWorkersInTurn(client);
     const done = await work();
     await client.query("COMMIT");
     return done;
@@ -70,7 +81,11 @@ async function inTransaction<T>(client: ClientBase, work: () => Promise<T>): Pro
   }
 }
 
-async function applyAll(client: ClientBase, files: SchemaFiles, fromScratch: boolean): Promise<Migrated> {
+async function applyAll(
+  client: ClientBase,
+  { files, citus }: Required<MigrateOptions>,
+  fromScratch: boolean,
+): Promise<Migrated> {
   await prepareBookkeeping(client);
   const known = await appliedMigrations(client);
   const ours = new Set(files.migrations.map(({ name }) => name));
@@ -78,19 +93,15 @@ async function applyAll(client: ClientBase, files: SchemaFiles, fromScratch: boo
   refuseBreaking(beyond, files);
 
   const missing = files.migrations.filter(({ name }) => !known.some((it) => it.name === name));
+  const isSpread = citus || (await isDistributed(client));
+  const published = { ...files, functions: functionsFor(files, isSpread) };
   const isFunctionsDue =
-    missing.length > 0 || (beyond.length === 0 && (await areFunctionsOlder(client, files)));
+    missing.length > 0 || (beyond.length === 0 && (await areFunctionsOlder(client, published)));
   if (isFunctionsDue && fromScratch) await dropFunctions(client);
   for (const file of missing) await applyMigration(client, file);
-  if (isFunctionsDue) {
-    await applyFunctions(client, files.functions);
-    await client.query(files.roles.text);
-    await client.query(
-      `INSERT INTO trail_private.published (checksum, version) VALUES ($1, $2)
-       ON CONFLICT (only_row) DO UPDATE SET checksum = EXCLUDED.checksum, version = EXCLUDED.version, applied_at = now()`,
-      [checksumOfPublished(files), files.version],
-    );
-  }
+  // Before the views and functions: what comes to the workers with them must find the tables there.
+  const distributed = isSpread ? await distribute(client) : [];
+  if (isFunctionsDue) await publish(client, published);
   const newest =
     [...known, ...files.migrations]
       .map(({ name }) => name)
@@ -98,8 +109,19 @@ async function applyAll(client: ClientBase, files: SchemaFiles, fromScratch: boo
       .at(-1) ?? "0000";
   return {
     applied: [...missing.map(({ name }) => name), ...(isFunctionsDue ? ["functions"] : [])],
+    distributed,
     version: numberOf(newest),
   };
+}
+
+async function publish(client: ClientBase, files: SchemaFiles): Promise<void> {
+  await applyFunctions(client, files.functions);
+  await client.query(files.roles.text);
+  await client.query(
+    `INSERT INTO trail_private.published (checksum, version) VALUES ($1, $2)
+     ON CONFLICT (only_row) DO UPDATE SET checksum = EXCLUDED.checksum, version = EXCLUDED.version, applied_at = now()`,
+    [checksumOfPublished(files), files.version],
+  );
 }
 
 async function prepareBookkeeping(client: ClientBase): Promise<void> {

@@ -15,6 +15,8 @@ export interface SchemaFiles {
   readonly migrations: readonly SqlFile[];
   /** Views and functions, in the order in which they are applied. */
   readonly functions: readonly SqlFile[];
+  /** Those that stand in for others of the same name where spans are spread over a Citus cluster. Default: none. */
+  readonly citusFunctions?: readonly SqlFile[];
   readonly roles: SqlFile;
   /** Of the package. An older package leaves the views and functions of a newer one alone. */
   readonly version: string;
@@ -37,6 +39,7 @@ export function readSchemaFiles(): SchemaFiles {
   return {
     migrations: readFolder(join(folder, "migrations")),
     functions: readFolder(join(folder, "functions")),
+    citusFunctions: readFolder(join(folder, "functions", "citus")),
     roles: { name: "roles", text: readFileSync(join(folder, "roles.sql"), "utf8") },
     version,
   };
@@ -47,4 +50,13 @@ export function checksumOf(files: readonly SqlFile[]): string {
   const hash = createHash("sha256");
   for (const { name, text } of files) hash.update(`${name}\0${text}\0`);
   return hash.digest("hex");
+}
+
+/** The views and functions for a database whose spans lie in one place, or are spread over a Citus cluster. */
+export function functionsFor(
+  { functions, citusFunctions = [] }: SchemaFiles,
+  isSpread: boolean,
+): readonly SqlFile[] {
+  if (!isSpread) return functions;
+  return functions.map((file) => citusFunctions.find(({ name }) => name === file.name) ?? file);
 }

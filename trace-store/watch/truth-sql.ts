@@ -83,11 +83,15 @@ export const GONE = `
   FROM unnest($1::int[], $2::int[], $3::int[], $4::int[], $5::timestamptz[]) AS g (group_id, topic_id, incarnation, partition, at)
   WHERE p.consumer_group_id = g.group_id AND p.topic_id = g.topic_id AND p.incarnation = g.incarnation AND p.partition = g.partition`;
 
-/** $1 cluster. What retention took from below a group before it got there; after a rewind, only what it had never passed. */
+/**
+ * $1 cluster. What retention took from below a group before it got there; after a rewind, only what it had never passed.
+ * Joined to the update, the topics would be refused by Citus, where they are not a table of the coordinator's own.
+ */
 export const EXPIRE = `
   UPDATE trail_private.group_positions p SET expired = p.expired + int8multirange(int8range(p.committed_max, l.log_start))
-  FROM trail_private.log_positions l JOIN trail_private.topics t USING (topic_id)
-  WHERE t.cluster = $1 AND l.topic_id = p.topic_id AND l.incarnation = p.incarnation AND l.partition = p.partition
+  FROM trail_private.log_positions l
+  WHERE l.topic_id IN (SELECT t.topic_id FROM trail_private.topics t WHERE t.cluster = $1)
+    AND l.topic_id = p.topic_id AND l.incarnation = p.incarnation AND l.partition = p.partition
     AND p.gone_at IS NULL AND p.committed_max < l.log_start
     AND NOT p.expired @> int8range(p.committed_max, l.log_start)`;
 

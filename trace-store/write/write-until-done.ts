@@ -13,6 +13,7 @@ const OPERATOR_PAUSE_MAX_MS = 30_000;
 /** An unknown fault counts as transient this often, and as the operator's from then on. */
 const UNKNOWN_TRIES_MAX = 10;
 const QUERY_CANCELED = "57014";
+const INTERNAL_ERROR = "XX000";
 /** A fault that changes what is left to write is followed at once by the next attempt, so often without a pause. */
 const AT_ONCE_MAX = 4;
 
@@ -69,7 +70,7 @@ export async function writeUntilDone(
       if (progress.isStaged && written.duplicates > 0) observer.metDuplicate();
       return addResults(progress.settled, written);
     } catch (fault) {
-      const kind = judge(fault, backoff.tries);
+      const kind = judge(fault, backoff.tries, progress.isStaged);
       await recover(session, context, progress, kind, fault);
       const isChanged = kind === "duplicate" || kind === "row" || kind === "no slice";
       if (isChanged && ++atOnce <= AT_ONCE_MAX) continue;
@@ -102,9 +103,11 @@ async function leaveOutSettled(client: Client, context: WriteContext, progress: 
   progress.isCommitUnanswered = false;
 }
 
-function judge(fault: unknown, tries: number): FaultClass {
+function judge(fault: unknown, tries: number, isStaged: boolean): FaultClass {
   if (fault instanceof SlicesChanged) return "no slice";
   if (fault instanceof CommitUnanswered) return "transient";
+  // Citus keeps to itself why a worker refused a COPY, duplicates included. Of the staged way's INSERT it tells.
+  if (sqlStateOf(fault) === INTERNAL_ERROR && !isStaged) return "duplicate";
   const kind = classifyFault(fault);
   if (kind !== "unknown") return kind;
   return tries < UNKNOWN_TRIES_MAX ? "transient" : "operator";

@@ -15,7 +15,7 @@ BEGIN
     INTO slices FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'trail_private.spans'::regclass AND NOT i.inhdetachpending;
   FOREACH slice IN ARRAY coalesce(slices, '{}') LOOP
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s)', slice) INTO is_filled;
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s)', slice) INTO is_filled;
     IF is_filled THEN
       EXECUTE trail_private.edge_of(slice, 'min', is_distributed) INTO holds_from;
       EXIT;
@@ -23,7 +23,7 @@ BEGIN
   END LOOP;
   FOR i IN REVERSE coalesce(cardinality(slices), 0)..1 LOOP
     EXIT WHEN holds_from IS NULL;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s)', slices[i]) INTO is_filled;
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s)', slices[i]) INTO is_filled;
     IF is_filled THEN
       EXECUTE trail_private.edge_of(slices[i], 'max', is_distributed) INTO holds_to;
       EXIT;

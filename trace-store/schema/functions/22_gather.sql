@@ -52,12 +52,12 @@ DECLARE
   some_spans trail_private.spans[];
   some_ranges trail_private.offset_ranges[];
 BEGIN
-  SELECT array_agg(s) INTO some_spans FROM (SELECT * FROM trail_private.spans WHERE trace_id = ANY (traces) LIMIT spans_max) s;
+  SELECT array_agg(ROW (s.*)::trail_private.spans) INTO some_spans FROM (SELECT * FROM trail_private.spans WHERE trace_id = ANY (traces) LIMIT spans_max) s;
   gathered := coalesce(some_spans, '{}');
   SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans
     FROM (SELECT * FROM trail_private.odd_time_spans WHERE trace_id = ANY (traces) LIMIT spans_max) o;
   gathered := gathered || some_spans;
-  SELECT array_agg(r) INTO some_ranges FROM (SELECT * FROM trail_private.offset_ranges WHERE trace_id = ANY (traces) LIMIT spans_max) r;
+  SELECT array_agg(ROW (r.*)::trail_private.offset_ranges) INTO some_ranges FROM (SELECT * FROM trail_private.offset_ranges WHERE trace_id = ANY (traces) LIMIT spans_max) r;
   told := coalesce(some_ranges, '{}');
   SELECT array_agg(ROW (o.*)::trail_private.offset_ranges) INTO some_ranges
     FROM (SELECT * FROM trail_private.odd_time_offset_ranges WHERE trace_id = ANY (traces) LIMIT spans_max) o;

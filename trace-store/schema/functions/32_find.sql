@@ -7,10 +7,10 @@ DECLARE
   odd trail_private.spans[];
 BEGIN
   -- The SQL indexes hold the first 128 characters. Newest first, as an old key may have been used a million times.
-  SELECT array_agg(s) INTO by_id FROM (
+  SELECT array_agg(ROW (s.*)::trail_private.spans) INTO by_id FROM (
     SELECT * FROM trail_private.spans WHERE left(message_id, 128) = left(id, 128) AND message_id = id
     ORDER BY start_time DESC LIMIT matches_max * 10) s;
-  SELECT array_agg(s) INTO by_key FROM (
+  SELECT array_agg(ROW (s.*)::trail_private.spans) INTO by_key FROM (
     SELECT * FROM trail_private.spans WHERE left(message_key, 128) = left(id, 128) AND message_key = id
     ORDER BY start_time DESC LIMIT matches_max * 10) s;
   SELECT array_agg(ROW (o.*)::trail_private.spans) INTO odd FROM (

@@ -18,7 +18,7 @@ DECLARE
   tree_parents bigint[];
 BEGIN
   IF cardinality(attempt_traces) > 0 THEN
-    SELECT array_agg(s) INTO sends FROM (
+    SELECT array_agg(ROW (s.*)::trail_private.spans) INTO sends FROM (
       SELECT * FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) AND operation IN (1, 2) LIMIT 1000) s;
     SELECT sends || array_agg(ROW (o.*)::trail_private.spans) INTO sends FROM (
       SELECT * FROM trail_private.odd_time_spans WHERE trace_id = ANY (attempt_traces) AND operation IN (1, 2) LIMIT 1000) o;

@@ -21,9 +21,10 @@ export interface QuarantinedEntry {
 export interface Operations {
   /** Runs the store, or one part of it, until the process is told to stop. */
   up(options: { readonly only: Part | undefined }): Promise<void>;
-  /** Brings the database's schema to this build's. */
-  migrate(): Promise<{
+  /** Brings the database's schema to this build's; with `citus`, spread over the workers of its Citus cluster. */
+  migrate(options: { readonly citus: boolean }): Promise<{
     readonly applied: readonly string[];
+    readonly distributed: readonly string[];
     readonly version: string;
   }>;
   /** Forgets the spans of a message key or of a trace. */

@@ -8,13 +8,15 @@ export const migrate: Verb = (program, tools) => {
     .description(
       "Applies what is missing to the database at DATABASE_URL. Safe to run again, and beside a running store.",
     )
-    .action(async () => {
+    .option("--citus", "spread spans over the workers of the Citus cluster whose coordinator DATABASE_URL is")
+    .action(async ({ citus = false }: { citus?: boolean }) => {
       const { operations, output } = tools();
-      const { applied, version } = await operations.migrate();
+      const { applied, distributed, version } = await operations.migrate({ citus });
+      const spread = distributed.length === 0 ? "" : ` Spread over the workers: ${distributed.join(", ")}.`;
       output.say(
-        applied.length === 0
+        applied.length === 0 && spread === ""
           ? `The schema is at ${version} already; nothing to do.`
-          : `The schema is at ${version} now. Applied: ${applied.join(", ")}.`,
+          : `The schema is at ${version} now.${applied.length === 0 ? "" : ` Applied: ${applied.join(", ")}.`}${spread}`,
       );
     });
 };

@@ -1,42 +1,30 @@
--- Both places where spans lie: the slices of time, and what has no slice.
-CREATE OR REPLACE VIEW trail_private.all_spans AS
-SELECT * FROM trail_private.spans UNION ALL SELECT * FROM trail_private.odd_time_spans;
-
-CREATE OR REPLACE VIEW trail_private.all_offset_ranges AS
-SELECT * FROM trail_private.offset_ranges UNION ALL SELECT * FROM trail_private.odd_time_offset_ranges;
-
 CREATE OR REPLACE VIEW trail.spans AS
 SELECT
   s.trace_id,
   lpad(to_hex(s.span_id), 16, '0') AS span_id,
   lpad(to_hex(s.parent_span_id), 16, '0') AS parent_span_id,
-  coalesce(v.name, s.detail -> 'inline' ->> 'service') AS service,
-  coalesce(n.name, s.detail -> 'inline' ->> 'name') AS span_name,
+  coalesce(s.service_name, s.detail -> 'inline' ->> 'service') AS service,
+  coalesce(s.name, s.detail -> 'inline' ->> 'name') AS span_name,
   -- The positions are OTLP's SpanKind and StatusCode and span/vocabulary.ts's Operation, all from 0.
   (ARRAY['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'])[s.kind + 1] AS kind,
   (ARRAY['none', 'create', 'send', 'receive', 'process', 'settle', 'in_progress', 'session'])[s.operation + 1] AS operation,
   (ARRAY['unset', 'ok', 'error'])[s.status + 1] AS status,
   s.start_time,
   make_interval(secs => s.duration_ns / 1e9) AS duration,
-  t.cluster,
-  coalesce(t.name, s.detail -> 'inline' ->> 'topic') AS topic,
+  s.cluster,
+  coalesce(s.topic_name, s.detail -> 'inline' ->> 'topic') AS topic,
   s.partition,
   s.message_offset,
-  coalesce(g.name, s.detail -> 'inline' ->> 'consumer_group') AS consumer_group,
+  coalesce(s.group_name, s.detail -> 'inline' ->> 'consumer_group') AS consumer_group,
   s.message_key,
   s.message_id,
   s.attempt,
   s.attributes,
-  coalesce(r.attributes, s.detail -> 'inline_resource') AS resource,
+  coalesce(s.resource_attributes, s.detail -> 'inline_resource') AS resource,
   s.detail,
   replace(s.trace_id::text, '-', '') AS trace_hex,
   (extract(epoch FROM s.start_time) * 1000000)::bigint * 1000 + s.start_ns AS start_unix_nano,
   s.duration_ns
-FROM trail_private.all_spans s
-LEFT JOIN trail_private.services v ON v.service_id = s.service_id
-LEFT JOIN trail_private.span_names n ON n.span_name_id = s.span_name_id
-LEFT JOIN trail_private.topics t ON t.topic_id = s.topic_id
-LEFT JOIN trail_private.consumer_groups g ON g.consumer_group_id = s.consumer_group_id
-LEFT JOIN trail_private.resources r ON r.resource_id = s.resource_id;
+FROM trail_private.named_spans s;
 
 COMMENT ON VIEW trail.spans IS 'Every span that is stored, with names for ids. trace_id takes 32 hex characters as well as the uuid spelling; trace_hex is how logs and Jaeger spell it. start_time has microseconds, start_unix_nano all of it.';
