@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import { DEAD_LETTERS, TOPICS } from "./orders.ts";
+import { DEAD_LETTERS, ORDERS, TOPICS } from "./orders.ts";
 import type { Deed } from "./tally.ts";
 
 /** One line of the comparison: what a service says it did, and what the store says. */
@@ -19,7 +19,7 @@ interface StoredHop {
   readonly msg_at: string;
 }
 
-const TRACED = ["checkout", "billing", "inventory", "email"];
+const COMPARED = ["checkout", "billing", "inventory", "email", "legacy"];
 
 /** Compares message by message, not only the sums: two wrongs must not make a right. */
 export function compare(
@@ -28,7 +28,7 @@ export function compare(
   places: ReadonlyMap<string, string>,
 ): Comparison[] {
   const counted = gather(
-    deeds.filter((deed) => TRACED.includes(deed.service)),
+    deeds.filter((deed) => COMPARED.includes(deed.service)),
     (deed) => [
       deed.service,
       sentence(deed.did, deed.topic),
@@ -38,7 +38,7 @@ export function compare(
   const stored = gather(hops, (hop) => [hop.service, sentence(deedOf(hop), hop.topic), hop.msg_at]);
   const lines = [...new Set([...counted.keys(), ...stored.keys()])].toSorted(
     (a, b) =>
-      TRACED.indexOf(a.split(" ")[0] ?? "") - TRACED.indexOf(b.split(" ")[0] ?? "") || a.localeCompare(b),
+      COMPARED.indexOf(a.split(" ")[0] ?? "") - COMPARED.indexOf(b.split(" ")[0] ?? "") || a.localeCompare(b),
   );
   return lines.map((line) => {
     const [ours, theirs] = [counted.get(line) ?? [], stored.get(line) ?? []];
@@ -82,7 +82,10 @@ function isSame(ours: string[], theirs: string[]): boolean {
   return ours.length === theirs.length && ours.toSorted().every((place, i) => place === sorted[i]);
 }
 
-/** Asks the store, by SQL, for every send and every processing of the shop's messages. */
+/**
+ * Asks the store, by SQL, for every send and every processing of the shop's messages. Nobody traces legacy: what it has
+ * processed is what the store says it has passed, by its committed offsets.
+ */
 export async function askStore(databaseUrl: string): Promise<StoredHop[]> {
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();
@@ -93,7 +96,15 @@ export async function askStore(databaseUrl: string): Promise<StoredHop[]> {
         WHERE topic = ANY($1) AND operation IN ('send', 'create', 'process')`,
       [TOPICS],
     );
-    return rows;
+    const { rows: passed } = await client.query<StoredHop>(
+      `SELECT 'legacy' AS service, 'process' AS operation, 'ok' AS status, m.topic,
+              m.topic || '/' || m.partition || '/' || m.message_offset AS msg_at
+         FROM (SELECT DISTINCT topic, partition, message_offset FROM trail.hops WHERE topic = $1 AND message_offset IS NOT NULL) m
+        CROSS JOIN LATERAL trail.verdicts(m.topic, m.partition, m.message_offset, settle => '0 s') v
+        WHERE v.consumer_group = 'legacy' AND v.verdict = 'PASSED_UNTRACED'`,
+      [ORDERS],
+    );
+    return [...rows, ...passed];
   } finally {
     await client.end();
   }

@@ -1,7 +1,8 @@
 import { Operation } from "../trace-store/span/vocabulary.ts";
 import { decodeTraces } from "../trace-store/ingest/decode.ts";
 import { aSpan, encodeTraces, Kind, type Attributes, type TestSpan } from "./support/otlp.ts";
-import { inShort, peerRows, peerTruth } from "./support/peers.ts";
+import { capturedRun } from "./support/peer-runs.ts";
+import { inShort, peerRows } from "./support/peers.ts";
 
 const place = (row: {
   topic: string | null;
@@ -10,28 +11,34 @@ const place = (row: {
 }) => `${row.topic}/${row.partition}/${row.messageOffset}`;
 
 test.each([
-  { peer: "java-plain", spans: 26 },
-  { peer: "go-kotel", spans: 35 },
-])(
+  { peer: "java-plain", spans: 811, unseen: ["orders-java/2/56 inventory-java"] },
+  { peer: "go-kotel", spans: 728, unseen: [] },
+] as const)(
   "$peer, a real capture: every message has its place, key and trace, and every group its spans",
-  ({ peer, spans }) => {
-    const rows = peerRows(peer, true);
+  ({ peer, spans, unseen }) => {
+    const { bodies, truth } = capturedRun(peer);
+    const rows = bodies.flatMap((body) => decodeTraces(body).rows);
     const sent = new Map(
       rows.filter((row) => row.operation === Operation.send).map((row) => [place(row), row]),
     );
     const handled = new Set(rows.map((row) => `${place(row)} ${row.consumerGroup}`));
+    const missing: string[] = [];
 
     expect(rows).toHaveLength(spans);
-    for (const message of peerTruth(peer)) {
-      const at = `${message.topic}/${message.partition}/${message.offset}`;
-      expect(sent.get(at)).toMatchObject({ messageKey: message.key, traceId: message.traceId });
-      for (const { group } of message.delivered_to) expect(handled).toContain(`${at} ${group}`);
+    for (const { topic, partition, offset, key, headers, groups } of truth.messages) {
+      const at = `${topic}/${partition}/${offset}`;
+      const traceId = headers.findLast(([name]) => name === "traceparent")?.[1].split("-")[1];
+      expect(sent.get(at)).toMatchObject({ messageKey: key, traceId });
+      for (const [group, { outcome }] of Object.entries(groups)) {
+        if (outcome !== "never_consumed" && !handled.has(`${at} ${group}`)) missing.push(`${at} ${group}`);
+      }
     }
+    expect(missing).toEqual(unseen);
   },
 );
 
 test("go-kotel tells a failure, and its receive and process spans are told apart", () => {
-  const rows = peerRows("go-kotel", true);
+  const rows = capturedRun("go-kotel").bodies.flatMap((body) => decodeTraces(body).rows);
   const failed = rows.filter((row) => row.status === 2);
   const billing = rows.filter((row) => row.consumerGroup === "billing-go");
 

@@ -41,7 +41,7 @@ test("one message: its identity, every group's verdict, attempts, dead letter, c
   expect(of("email")).toMatchObject({ attempts: 2, failedAttempts: 2, forwardedTo: "orders.dlq/0/2" });
   expect(of("billing")).toMatchObject({ waitedNs: "995000000", workedNs: "5000000" });
   expect(of("billing")?.committedAt).toMatch(/^20.*\.\d{6}Z$/);
-  expect(of("legacy")?.why).toBe("the group has committed 4800; it sends no spans");
+  expect(of("legacy")?.why).toBe("the group has committed 4800; no spans name it");
   expect(answer.effects.map((it) => it.msgId).toSorted()).toEqual(["bills/0/10", "orders.dlq/0/2"]);
   expect(answer.causes).toEqual([]);
   expect(answer.completeness).toMatchObject({ offsets: "4800", void: "2", seen: "4798", ratio: 1 });

@@ -1,98 +1,243 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { createWriter } from "../trace-store/write/writer.ts";
-import type { TestDatabase } from "./support/database.ts";
-import { peerRows, peerTruth } from "./support/peers.ts";
-import { slicedDatabase } from "./support/sliced-database.ts";
-import { aPart } from "./support/span-rows.ts";
+import type { GroupVerdictAnswer, MessageAnswer } from "../trace-store/query/answers.ts";
+import { aSpan, encodeTraces, Kind } from "./support/otlp.ts";
+import { PEER_KINDS } from "./support/peer-kinds/kinds.ts";
+import { runShop, type Tells } from "./support/peer-kinds/shop.ts";
+import {
+  capturedRun,
+  type Outcome,
+  type PeerRun,
+  type TrueMessage,
+  type Truth,
+} from "./support/peer-runs.ts";
+import { openPeerStore, type PeerStore } from "./support/peer-store.ts";
 
-/** What the brokers said when the captures were made: committed offsets by group and partition, and log ends. */
-const BROKER = {
-  "java-plain": {
-    topic: "orders-java",
-    logEnds: [100, 102, 98],
-    committed: { "billing-java": [100, 102, 98], "inventory-java": [66, 77, 57] },
-  },
-  "go-kotel": {
-    topic: "orders-go",
-    logEnds: [62, 66, 72],
-    committed: { "billing-go": [62, 66, 72], "audit-go": [35, 41, 44] },
-  },
-} as const;
-
-let database: TestDatabase;
-
+let store: PeerStore;
+/** By kind of instrumentation. */
+const played = new Map<string, PeerRun>();
 beforeAll(async () => {
-  database = await slicedDatabase();
+  store = await openPeerStore();
 });
-afterAll(() => database.drop());
+afterAll(() => store.close());
 
-async function storeCapture(peer: keyof typeof BROKER): Promise<void> {
-  const writer = createWriter({ databaseUrl: database.url, retentionMs: 3_650 * 86_400_000 });
-  await writer.write({ parts: [aPart(peerRows(peer, true))] });
-  await writer.close();
-  const { topic, logEnds, committed } = BROKER[peer];
-  const positions = Object.entries<readonly number[]>(committed).flatMap(([group, offsets]) =>
-    offsets.map((offset, partition) => ({ group, partition, offset })),
-  );
-  // The watcher's cluster has its own name; the spans name it by the broker's id, or not at all.
-  await database.pool.query(
-    `WITH w AS (
-       INSERT INTO trail_private.watchers (cluster, way, poll_ms, swept_at) VALUES ($1, 'poll', 3600000, now())
-     ), t AS (
-       INSERT INTO trail_private.topics (cluster, name) VALUES ($1, $2) RETURNING topic_id
-     ), i AS (
-       INSERT INTO trail_private.topic_incarnations SELECT topic_id, 1, NULL, now() - interval '1 hour' FROM t
-     ), l AS (
-       INSERT INTO trail_private.log_positions (topic_id, incarnation, partition, log_start, log_end, first_end, first_seen_at, observed_at)
-       SELECT topic_id, 1, p - 1, 0, e, 0, now() - interval '1 hour', now() FROM t, unnest($3::int[]) WITH ORDINALITY AS e (e, p)
-     ), g AS (
-       INSERT INTO trail_private.consumer_groups (cluster, name) SELECT DISTINCT $1, name FROM unnest($4::text[]) AS n (name)
-       RETURNING consumer_group_id, name
-     )
-     INSERT INTO trail_private.group_positions (consumer_group_id, topic_id, incarnation, partition, committed, first_position,
-       committed_max, first_seen_at, committed_at)
-     SELECT g.consumer_group_id, t.topic_id, 1, p.partition, p.at, 0, p.at, now() - interval '1 hour', now() - interval '30 minutes'
-     FROM t, g JOIN unnest($4::text[], $5::int[], $6::int[]) AS p (name, partition, at) ON p.name = g.name`,
-    [
-      `watched-${peer}`,
-      topic,
-      logEnds,
-      positions.map((it) => it.group),
-      positions.map((it) => it.partition),
-      positions.map((it) => it.offset),
-    ],
-  );
+/** Everything of a run goes in through the OTLP door; the broker's side of its truth is what a watcher would have told. */
+async function play({ bodies, truth }: PeerRun, cluster: string): Promise<void> {
+  await store.take(bodies);
+  await store.tellTruth(truth, cluster);
 }
 
-/** The truth's words, as verdicts. Who has not been handed a message waits for it. */
-const VERDICT_OF: Readonly<Record<string, string>> = {
+async function answerAbout({ topic, partition, offset }: TrueMessage): Promise<MessageAnswer> {
+  const answer = await store.query.message({ topic, partition, messageOffset: String(offset) });
+  if (!answer.found) throw new Error(`${topic}/${partition}/${offset} is not found: ${answer.sentence}`);
+  return answer;
+}
+
+const short = ({ consumerGroup, verdict }: GroupVerdictAnswer): string =>
+  `${consumerGroup ?? "-"} ${verdict}`;
+const traceparentOf = ({ headers }: TrueMessage): string | undefined =>
+  headers.findLast(([name]) => name === "traceparent")?.[1];
+
+/** Where no span tells, the committed offset does: never that a message is lost. */
+function byOffsetOnly(truth: Truth, { topic, partition, offset }: TrueMessage, group: string): string {
+  const committed = truth.groups[group]?.partitions[topic]?.[partition]?.committed ?? 0;
+  return committed > offset ? "PASSED_UNTRACED" : "WAITING";
+}
+
+const VERDICT_OF: Partial<Record<Outcome, string>> = {
   processed_ok: "DELIVERED",
   sent_to_dlq: "DEAD_LETTERED",
+  never_consumed: "WAITING",
 };
 
 test.each(["java-plain", "go-kotel"] as const)(
-  "every message of the capture %s gets the verdicts of its truth",
+  "every message of the capture %s gets the verdicts of its truth, and its sender",
   async (peer) => {
-    await storeCapture(peer);
-    const { topic, committed } = BROKER[peer];
-    const messages = peerTruth(peer).filter((it) => it.topic === topic);
+    const run = capturedRun(peer);
+    await play(run, `watched-${peer}`);
     const differences: string[] = [];
 
-    for (const { partition, offset, delivered_to: delivered } of messages) {
-      const { rows } = await database.pool.query<{ consumer_group: string; verdict: string }>(
-        "SELECT consumer_group, verdict FROM trail.verdicts($1, $2, $3)",
-        [topic, partition, offset],
+    for (const message of run.truth.messages) {
+      const { groups, message: identity } = await answerAbout(message);
+      const wanted = Object.entries(message.groups).map(
+        ([group, { outcome }]) => `${group} ${VERDICT_OF[outcome] ?? outcome}`,
       );
-      for (const group of Object.keys(committed)) {
-        const outcome = delivered.find((it) => it.group === group)?.outcome;
-        const wanted = outcome === undefined ? "WAITING" : (VERDICT_OF[outcome] ?? outcome);
-        const given = rows.filter((it) => it.consumer_group === group).map((it) => it.verdict);
-        if (given.join() !== wanted)
-          differences.push(`${topic}/${partition}/${offset} ${group}: ${given.join()} instead of ${wanted}`);
-      }
+      const given = groups.map(short);
+      const traceparent = `00-${identity.traceId}-${identity.spanId}`;
+      if (
+        given.toSorted().join() !== wanted.toSorted().join() ||
+        !traceparentOf(message)?.startsWith(traceparent)
+      )
+        differences.push(`${message.topic}/${message.partition}/${message.offset} ${given.join()}`);
     }
 
-    expect(messages.length).toBeGreaterThan(5);
+    // The agent never ends the span of the message at which the application left its loop. The offset tells that it is done.
+    expect(differences).toEqual(
+      peer === "java-plain" ? ["orders-java/2/56 billing-java DELIVERED,inventory-java PASSED_UNTRACED"] : [],
+    );
+  },
+  60_000,
+);
+
+test.each(["orders-java", "orders-go"])(
+  "what the groups of the captured %s have not dealt with is what nobody handed to them",
+  async (topic) => {
+    const { truth } = capturedRun(topic === "orders-java" ? "java-plain" : "go-kotel");
+
+    for (const consumerGroup of Object.keys(truth.groups)) {
+      const { messages } = await store.query.undelivered({
+        topic,
+        consumerGroup,
+        olderThanMs: 0,
+        limit: 1_000,
+      });
+      const never = truth.messages.filter((it) => it.groups[consumerGroup]?.outcome === "never_consumed");
+
+      const places = messages.map((it) => `${it.verdict} ${it.partition}/${it.messageOffset}`);
+      expect(new Set(places)).toEqual(new Set(never.map((it) => `WAITING ${it.partition}/${it.offset}`)));
+    }
+  },
+);
+
+/** What a kind of instrumentation lets the store say about a handling; and of a service whose spans name no group. */
+function expected(
+  truth: Truth,
+  message: TrueMessage,
+  { place, group: isGroupNamed, deadLetter, failure }: Tells,
+): string[] {
+  return Object.entries(message.groups).flatMap(([group, { outcome }]) => {
+    const passed = byOffsetOnly(truth, message, group);
+    if (!place || outcome === "never_consumed") return [`${group} ${passed}`];
+    const isLettered = outcome === "sent_to_dlq" && deadLetter;
+    if (isGroupNamed) return [`${group} ${isLettered ? "DEAD_LETTERED" : "DELIVERED"}`];
+    const nameless = isLettered
+      ? "DEAD_LETTERED"
+      : outcome === "sent_to_dlq" && failure
+        ? "RETRYING"
+        : "PROCESSED";
+    return [`${group} ${passed}`, `- ${nameless}`];
+  });
+}
+
+test.each(Object.entries(PEER_KINDS))(
+  "%s: every message gets the verdicts that its spans and the offsets can tell",
+  async (name, kind) => {
+    const run = runShop(`orders-${name}`, kind);
+    played.set(name, run);
+    await play(run, `watched-${name}`);
+    const differences: string[] = [];
+
+    for (const message of run.truth.messages) {
+      const { groups, message: identity } = await answerAbout(message);
+      const given = groups.map(short).toSorted();
+      const wanted = expected(run.truth, message, kind.tells).toSorted();
+      const isSender = `00-${identity.traceId}-${identity.spanId}-01` === traceparentOf(message);
+      const isLetter = message.topic.endsWith(".dlq");
+      if (given.join() !== wanted.join() || (!isLetter && isSender !== kind.tells.sender))
+        differences.push(
+          `${message.topic}/${message.partition}/${message.offset}: ${given.join()} instead of ${wanted.join()}; sender ${identity.spanId}`,
+        );
+    }
+
+    expect(run.truth.messages).toHaveLength(20);
     expect(differences).toEqual([]);
   },
 );
+
+test("where spans do not name their group, the answer says so, service by service", async () => {
+  const { groups } = await answerAbout({
+    topic: "orders-node-kafkajs",
+    partition: 0,
+    offset: 3,
+  } as TrueMessage);
+
+  expect(groups.map(({ consumerGroup, why }) => `${consumerGroup}: ${why}`).toSorted()).toEqual([
+    "billing-orders-node-kafkajs: the group has committed 8; billing, inventory handled the message, in spans that name no group",
+    "inventory-orders-node-kafkajs: the group has committed 4; billing, inventory handled the message, in spans that name no group",
+    "null: an attempt by service inventory was ok; its spans do not name their group, so no commit can be told",
+    "null: its dead letter was sent to orders-node-kafkajs.dlq",
+  ]);
+});
+
+test("where spans name no offset, a message is still found by its trace, as a trail without coordinates", async () => {
+  const [first] = played.get("python-kafkapython")?.truth.messages ?? [];
+
+  const trail = await store.query.trail(traceparentOf(first as TrueMessage) ?? "");
+
+  expect(trail.found && trail.hops.map(({ operation, messageOffset }) => [operation, messageOffset])).toEqual(
+    [
+      ["send", null],
+      ["receive", null],
+      ["receive", null],
+    ],
+  );
+});
+
+test("the offset that only the handling knows is the send's too: one message, found by its key", async () => {
+  const found = await store.query.find("order-1-2");
+
+  const places =
+    found.kind === "matches"
+      ? found.matches.matches.filter(({ hop }) => hop.topic === "orders-python-aiokafka")
+      : [];
+  expect(places.map(({ hop }) => `${hop.operation} ${hop.msgId}`)).toEqual([
+    "send orders-python-aiokafka/1/2",
+  ]);
+});
+
+test("a copy that somebody sent on with the old context is never taken for what the sender sent", async () => {
+  const kind = PEER_KINDS["node-kafkajs"] as (typeof PEER_KINDS)[string];
+  const run = runShop("orders-copied", kind);
+  await play(run, "watched-copied");
+  const [original] = run.truth.messages;
+  const [, traceId = "", spanId = ""] = traceparentOf(original as TrueMessage)?.split("-") ?? [];
+  const attributes = {
+    "messaging.system": "kafka",
+    "messaging.operation.name": "process",
+    "messaging.operation.type": "process",
+    "messaging.destination.name": "orders-copied",
+    "messaging.destination.partition.id": "0",
+    "messaging.kafka.offset": "7",
+  };
+  await store.take([
+    encodeTraces([
+      aSpan({ traceId, parentSpanId: spanId, kind: Kind.consumer, service: "late", attributes }),
+    ]),
+  ]);
+
+  expect((await answerAbout(original as TrueMessage)).message.spanId).toBeNull();
+});
+
+/** A message that `handle`, called again and again, saw so often, with or without luck. */
+async function handledAgain(name: string, topic: string, fates: readonly boolean[]): Promise<MessageAnswer> {
+  const kind = PEER_KINDS[name] as (typeof PEER_KINDS)[string];
+  const message = { topic, partition: 0, offset: 0, key: "again" };
+  const sent = aSpan({ ...kind.send(message), service: "checkout" });
+  const handled = fates.flatMap((isFailed, i) => {
+    const startNs = sent.startNs + BigInt(i + 1) * 1_000_000n;
+    const { spans } = kind.handle([{ message, sent, isFailed }], { group: "billing", service: "billing" });
+    return spans.map((span) => aSpan({ ...span, service: "billing", startNs }));
+  });
+  await store.take([encodeTraces([sent, ...handled])]);
+  return answerAbout({ topic, partition: 0, offset: 0 } as TrueMessage);
+}
+
+test("confluent-kafka after a seek: three handlings of one message, all in traces of their own, are its three attempts", async () => {
+  const { groups, message } = await handledAgain("python-confluent-poll", "orders-sought", [
+    false,
+    false,
+    false,
+  ]);
+
+  expect(groups).toMatchObject([
+    { consumerGroup: null, verdict: "PROCESSED", attempts: 3, flags: ["duplicated"] },
+  ]);
+  expect(message.service).toBe("checkout");
+});
+
+test("kafkajs's eachBatch marks every message of a batch that threw: one that came again and was ok is ok", async () => {
+  const { groups } = await handledAgain("node-kafkajs-batch", "orders-batch-threw", [true, false]);
+
+  expect(groups).toMatchObject([
+    { consumerGroup: null, verdict: "PROCESSED", attempts: 2, failedAttempts: 1 },
+  ]);
+});

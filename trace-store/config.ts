@@ -73,6 +73,8 @@ export interface Config {
   readonly bufferBytesMax: number;
   /** `KAFKA_TRAIL_SETTLE_MS`: nothing negative is said of a message before. Default 60,000, 0 to 3,600,000. */
   readonly settleMs: number;
+  /** `KAFKA_TRAIL_KEY_HMAC_SECRET`: the secret of apps that record keys as HMACs, so that a plain key finds them. */
+  readonly keyHmacSecret: string | undefined;
   /** `KAFKA_TRAIL_WATCH_POLL_MS`: pause between two looks at the broker. Default 5,000, 100 to 300,000. */
   readonly watchPollMs: number;
   /** `KAFKA_TRAIL_LOG_LEVEL`. Default `info`. */
@@ -143,6 +145,7 @@ function storeConfig(env: Environment) {
     batchSpansMax: env.integer("KAFKA_TRAIL_BATCH_SPANS_MAX", 5_000, 100, 50_000),
     bufferBytesMax: env.integer("KAFKA_TRAIL_BUFFER_MIB", 32, 8, 4_096) * MEBIBYTE,
     settleMs: env.integer("KAFKA_TRAIL_SETTLE_MS", 60_000, 0, 3_600_000),
+    keyHmacSecret: env.text("KAFKA_TRAIL_KEY_HMAC_SECRET"),
     watchPollMs: env.integer("KAFKA_TRAIL_WATCH_POLL_MS", 5_000, 100, 300_000),
     logLevel: env.choice("KAFKA_TRAIL_LOG_LEVEL", LOG_LEVELS, "info"),
     noColor: env.text("NO_COLOR") !== undefined,

@@ -27,7 +27,7 @@ export function createOperations(config: Config, version: string, createLog: () 
     migrate: ({ citus }) => tellingPostgresFaults(() => migrate(databaseUrlOf(config), { citus })),
     async purge(target) {
       const { purge } = await import("./write/purge.ts");
-      return asClient((client) => purge(client, target));
+      return asClient((client) => purge(client, target, config.keyHmacSecret));
     },
     async quarantined({ hash }) {
       const { readQuarantine } = await import("./write/read-quarantine.ts");

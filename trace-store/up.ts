@@ -58,7 +58,11 @@ export async function up(config: Config, only: Part | undefined, version: string
     if (config.kafka !== undefined && (only === undefined || only === "watch")) {
       running.push(startWatching(whole, config.kafka, log));
     }
-    const query = createQuery({ databaseUrl, settleMs: config.settleMs });
+    const query = createQuery({
+      databaseUrl,
+      settleMs: config.settleMs,
+      keyHmacSecret: config.keyHmacSecret,
+    });
     running.push({ stop: () => query.close() });
     const http = await createHttpServer({
       query,

@@ -1,34 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { decodeTracesJson } from "../../trace-store/ingest/decode-json.ts";
-import { decodeTraces } from "../../trace-store/ingest/decode.ts";
 import type { SpanRow } from "../../trace-store/span/span-row.ts";
 import { Operation, RangeRole } from "../../trace-store/span/vocabulary.ts";
 
 const FOLDER = join(__dirname, "..", "fixtures", "peers");
 
-/** What the broker and the programs say of one message of a capture. */
-export interface TrueMessage {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly key: string;
-  readonly traceId: string;
-  readonly delivered_to: readonly { readonly group: string; readonly outcome: string }[];
-}
-
 /** The rows of a peer's spans. */
-export function peerRows(peer: string, isCapture = false): SpanRow[] {
-  const bytes = readFileSync(join(FOLDER, isCapture ? `${peer}.binpb.gz` : `${peer}.json`));
-  const { rows, rejected } = isCapture ? decodeTraces(gunzipSync(bytes)) : decodeTracesJson(bytes);
+export function peerRows(peer: string): SpanRow[] {
+  const { rows, rejected } = decodeTracesJson(readFileSync(join(FOLDER, `${peer}.json`)));
   if (rejected.length > 0) throw new Error(`${peer}: ${rejected.length} spans were rejected`);
   return rows;
-}
-
-/** The truth of a capture. */
-export function peerTruth(peer: string): TrueMessage[] {
-  return JSON.parse(readFileSync(join(FOLDER, `${peer}.truth.json`), "utf8")) as TrueMessage[];
 }
 
 function nameOf(table: Readonly<Record<string, number>>, value: number): string {

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { emptyLog, runToEnd, temporaryDirectory } from "../../dev/child.ts";
 import { startKafkaCluster, type KafkaCluster } from "../../dev/kafka.ts";
 import { findKafkaRuntime } from "../../dev/kafka-jars.ts";
 import { quiet } from "../../dev/progress.ts";
+import { openPipe } from "./pipe.ts";
 
 /** A real broker with a door that asks for TLS and SASL, as most companies' brokers do. */
 export interface SecureKafka {
@@ -67,24 +67,4 @@ export async function startSecureKafka(): Promise<SecureKafka> {
     throw new Error(`The user could not be made: ${said}`, { cause: error });
   }
   return { cluster, address: `127.0.0.1:${proxied.listenPort}`, caFile: path("ca.pem"), user: USER, stop };
-}
-
-/** The second way into our brokers tells clients to come back by a port at which nothing listens yet. */
-async function openPipe(listenPort: number, targetPort: number): Promise<{ close(): Promise<void> }> {
-  const server = createServer((client) => {
-    const broker = connect(targetPort, "127.0.0.1");
-    client.pipe(broker).pipe(client);
-    for (const [one, other] of [
-      [client, broker],
-      [broker, client],
-    ] as const) {
-      // A reset is how a broker that went away looks from here.
-      one.on("error", () => other.destroy());
-      one.on("close", () => other.destroy());
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(listenPort, "127.0.0.1", resolve));
-  return {
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  };
 }

@@ -1,3 +1,4 @@
+import { hashKey } from "kafka-trail/trace-context";
 import type {
   AskedId,
   FindAnswer,
@@ -16,16 +17,22 @@ import { parseId } from "./parse-id.ts";
 
 const MATCHES_MAX = 100;
 
+/** What is told to the store once and matters to look-ups. */
+export interface FindOptions {
+  readonly settleMs?: number;
+  readonly keyHmacSecret?: string | undefined;
+}
+
 /** Answers whatever somebody pasted: the first id in it under which something is stored. */
 export async function askAnything(
   database: Database,
   freshness: () => Promise<Freshness>,
-  settleMs: number,
+  options: FindOptions,
   pasted: string,
 ): Promise<FindAnswer> {
   let missing: NotFound | undefined;
   for (const id of parseId(pasted)) {
-    const answer = await askOne(database, freshness, settleMs, id);
+    const answer = await askOne(database, freshness, options, id);
     if (answer.kind !== "not_found") return answer;
     // The likeliest reading is the one to tell about.
     missing ??= answer.notFound;
@@ -36,7 +43,7 @@ export async function askAnything(
 async function askOne(
   database: Database,
   freshness: () => Promise<Freshness>,
-  settleMs: number,
+  { settleMs = 60_000, keyHmacSecret }: FindOptions,
   id: AskedId,
 ): Promise<FindAnswer> {
   if (id.kind === "trace") {
@@ -48,7 +55,7 @@ async function askOne(
     const message = await askMessage(database, freshness, settleMs, at);
     return message.found ? { kind: "message", message } : { kind: "not_found", notFound: message };
   }
-  return askText(database, freshness, id.text);
+  return askText(database, freshness, id.text, keyHmacSecret);
 }
 
 /** A message id or a key: every message that bears it, newest first. */
@@ -56,16 +63,20 @@ async function askText(
   database: Database,
   freshness: () => Promise<Freshness>,
   text: string,
+  keyHmacSecret: string | undefined,
 ): Promise<FindAnswer> {
-  const [rows, fresh] = await Promise.all([
+  const matchesOf = (spelled: string) =>
     database.ask<HopAnswer & { by: MatchAnswer["by"] }>(
       "matches",
       `SELECT f.found_by AS "by", ${HOP_COLUMNS} FROM trail.find($1, $2) f CROSS JOIN LATERAL (SELECT (f.hop).*) h
        ORDER BY h.start_unix_nano DESC, h.span_id`,
-      [text, MATCHES_MAX + 1],
-    ),
-    freshness(),
-  ]);
+      [spelled, MATCHES_MAX + 1],
+    );
+  // Some apps may record keys as they are, and others as HMACs: messages of both are the answer.
+  const spellings = keyHmacSecret === undefined ? [text] : [text, hashKey(text, keyHmacSecret)];
+  const [found, fresh] = await Promise.all([Promise.all(spellings.map(matchesOf)), freshness()]);
+  const rows = found.flat();
+  if (spellings.length > 1) rows.sort((a, b) => Number(BigInt(b.startUnixNano) - BigInt(a.startUnixNano)));
   const asked: AskedId = { kind: "text", text };
   if (rows.length === 0) return { kind: "not_found", notFound: notFound(asked, fresh) };
   const matches = rows.slice(0, MATCHES_MAX).map(({ by, ...hop }) => ({ by, verdict: verdictOf(hop), hop }));

@@ -11,6 +11,8 @@ export interface QueryOptions {
   readonly databaseUrl: string;
   /** Nothing negative is said of a message before the indexer is this far past it. Milliseconds, default 60,000. */
   readonly settleMs?: number;
+  /** Of apps that record keys as HMACs: what is looked for is looked for under its HMAC too. */
+  readonly keyHmacSecret?: string | undefined;
   /** Default 8. */
   readonly connectionsMax?: number;
   /** A question that takes longer is given up. Milliseconds, default 5,000. */
@@ -25,7 +27,7 @@ export function createQuery(options: QueryOptions): Query {
   return {
     trail: (traceId) => askTrail(database, freshness, traceId),
     message: (at) => askMessage(database, freshness, settleMs, at),
-    find: (anything) => askAnything(database, freshness, settleMs, anything),
+    find: (anything) => askAnything(database, freshness, options, anything),
     undelivered: (question) => askUndelivered(database, freshness, settleMs, question),
     coverage: (topic, cluster) => askCoverage(database, freshness, topic, cluster),
     groups: (question) => askGroups(database, freshness, question),

@@ -164,10 +164,7 @@ class Term {
       commits,
       way: this.#stream ? "consumer_offsets" : "poll",
       pollMs: this.#options.pollMs,
-      problem:
-        unread.length === 0
-          ? null
-          : `${unread.length} topics could not be read: ${unread.slice(0, 5).join(", ")}.`,
+      problem: [unreadTopics(unread), groups.length === 0 ? NO_GROUPS : []].flat().join(" ") || null,
     });
   }
 
@@ -182,6 +179,13 @@ class Term {
     }
   }
 }
+
+/** A broker does not refuse to list groups: it leaves out those that the user may not describe. */
+const NO_GROUPS =
+  "No consumer group is shown: there is none, or this user may not see them (grant Describe on groups).";
+
+const unreadTopics = (unread: readonly string[]): string[] =>
+  unread.length === 0 ? [] : [`${unread.length} topics could not be read: ${unread.slice(0, 5).join(", ")}.`];
 
 /** What a poll found, and what it did not find any more: every listed group was asked. */
 function polledCommits({ known }: TruthWriter, found: readonly PositionLook[]): Commit[] {

@@ -1,3 +1,4 @@
+import { hashKey } from "kafka-trail/trace-context";
 import type { ClientBase } from "pg";
 
 /** What is to be forgotten: every span with a message key, or every span of a trace (32 hex characters or a UUID). */
@@ -22,19 +23,27 @@ const PLACES = [
  * Forgets spans, with their links and ranges, and what quarantine holds of them, in one transaction.
  *
  * Offsets in the ledger and names in the dictionaries stay: they tell of no message's content. The span topic and
- * backups are not reached. A sender that sends the same spans again brings them back.
+ * backups are not reached. A sender that sends the same spans again brings them back. With `keyHmacSecret` a key is also
+ * forgotten where it was recorded as an HMAC.
  */
-export async function purge(client: ClientBase, target: PurgeTarget): Promise<Purged> {
+export async function purge(
+  client: ClientBase,
+  target: PurgeTarget,
+  keyHmacSecret?: string,
+): Promise<Purged> {
+  const isHashed = "key" in target && keyHmacSecret !== undefined;
+  const keys = "key" in target ? [target.key, ...(isHashed ? [hashKey(target.key, keyHmacSecret)] : [])] : [];
+  const wanted = "key" in target ? { keys } : target;
   await client.query("BEGIN");
   try {
     const counts = { spans: 0, links: 0, ranges: 0 };
     for (const place of PLACES) {
-      const found = await forgetSpans(client, place.spans, target);
+      const found = await forgetSpans(client, place.spans, wanted);
       counts.spans += found.traceIds.length;
       counts.links += await forgetRowsOf(client, place.links, found);
       counts.ranges += await forgetRowsOf(client, place.ranges, found);
     }
-    const quarantined = await forgetQuarantined(client, target);
+    const quarantined = await forgetQuarantined(client, wanted);
     await client.query("COMMIT");
     return { ...counts, quarantined };
   } catch (fault) {
@@ -43,17 +52,23 @@ export async function purge(client: ClientBase, target: PurgeTarget): Promise<Pu
   }
 }
 
+/** The keys under which one key may be stored, or a trace. */
+type Wanted = { readonly keys: readonly string[] } | { readonly traceId: string };
+
 interface Found {
   readonly traceIds: string[];
   readonly spanIds: string[];
 }
 
-async function forgetSpans(client: ClientBase, table: string, target: PurgeTarget): Promise<Found> {
+async function forgetSpans(client: ClientBase, table: string, wanted: Wanted): Promise<Found> {
   // left(): the expression of the SQL index on keys.
   const [condition, value] =
-    "key" in target
-      ? ["left(message_key, 128) = left($1, 128) AND message_key = $1", target.key]
-      : ["trace_id = $1::uuid", target.traceId];
+    "keys" in wanted
+      ? [
+          "left(message_key, 128) = ANY (ARRAY(SELECT left(k, 128) FROM unnest($1::text[]) k)) AND message_key = ANY ($1)",
+          wanted.keys,
+        ]
+      : ["trace_id = $1::uuid", wanted.traceId];
   const { rows } = await client.query<{ trace_id: string; span_id: string }>(
     `DELETE FROM trail_private.${table} WHERE ${condition} RETURNING trace_id, span_id`,
     [value],
@@ -76,11 +91,11 @@ async function forgetRowsOf(
   return rowCount ?? 0;
 }
 
-async function forgetQuarantined(client: ClientBase, target: PurgeTarget): Promise<number> {
+async function forgetQuarantined(client: ClientBase, wanted: Wanted): Promise<number> {
   const patterns =
-    "key" in target
-      ? [Buffer.from(target.key)]
-      : [Buffer.from(plainHex(target.traceId), "hex"), Buffer.from(plainHex(target.traceId))];
+    "keys" in wanted
+      ? wanted.keys.map((key) => Buffer.from(key))
+      : [Buffer.from(plainHex(wanted.traceId), "hex"), Buffer.from(plainHex(wanted.traceId))];
   const { rowCount } = await client.query(
     `DELETE FROM trail_private.quarantine
      WHERE EXISTS (SELECT FROM unnest($1::bytea[]) AS p (pattern) WHERE position(pattern IN bytes) > 0)`,

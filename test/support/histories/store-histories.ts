@@ -240,6 +240,7 @@ class HistoryRows {
       topic_id: topicId,
       partition: more.offset === undefined ? null : 0,
       consumer_group_id: more.groupId ?? null,
+      attempt: operation === Operation.process ? 1 : null,
       start_ns: 0,
       kind: operation === Operation.send ? 4 : 5,
       status: more.status ?? 0,

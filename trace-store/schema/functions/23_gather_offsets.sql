@@ -48,13 +48,14 @@ BEGIN
   SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id) INTO traces, span_ids
     FROM unnest(told) r WHERE r.role IN (1, 2, 3, 10, 11);
   IF traces IS NULL THEN
+    gathered := trail_private.with_senders(gathered, told);
     RETURN;
   END IF;
   SELECT array_agg(s) INTO some_spans FROM trail_private.spans s WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids);
   gathered := gathered || some_spans;
   SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans
     FROM trail_private.odd_time_spans o WHERE o.trace_id = ANY (traces) AND o.span_id = ANY (span_ids);
-  gathered := gathered || some_spans;
+  gathered := trail_private.with_senders(gathered || some_spans, told);
 END $$;
 
 COMMENT ON FUNCTION trail_private.gather_offsets IS 'Fetches the spans and ranges that speak of some messages of one partition.';

@@ -1,10 +1,19 @@
--- Not every instrumentation names the cluster, and some give the broker's own id where others give a name. So a cluster's
--- topics are those that name it by its name or by its id, and those that name none. NULL: any cluster.
+-- Not every instrumentation names the cluster, and some give the broker's own id where others give a name. So what is
+-- stored under a cluster's name, under its id, and under neither is one cluster's, whichever of the two is asked for. What
+-- names none belongs to the cluster that is watched without a name; to any, where every one has a name. NULL: any cluster.
+CREATE OR REPLACE FUNCTION trail_private.names_of_cluster(asked text)
+RETURNS text[] LANGUAGE sql STABLE AS $$
+  SELECT array_remove(ARRAY[asked, max(w.cluster), max(w.cluster_id),
+    CASE WHEN max(w.cluster) = '' OR NOT EXISTS (SELECT FROM trail_private.watchers n WHERE n.cluster = '') THEN '' END], NULL)
+  FROM trail_private.watchers w WHERE asked IN (w.cluster, w.cluster_id)
+$$;
+
+COMMENT ON FUNCTION trail_private.names_of_cluster IS 'The names under which a cluster''s topics and groups are stored.';
+
 CREATE OR REPLACE FUNCTION trail_private.topic_ids(topic text, cluster text)
 RETURNS int[] LANGUAGE sql STABLE AS $$
   SELECT coalesce(array_agg(t.topic_id), '{}') FROM trail_private.topics t
-  WHERE t.name = $1 AND ($2 IS NULL OR t.cluster IN ($2, '')
-    OR t.cluster IN (SELECT w.cluster_id FROM trail_private.watchers w WHERE w.cluster = $2))
+  WHERE t.name = $1 AND ($2 IS NULL OR t.cluster = ANY (trail_private.names_of_cluster($2)))
 $$;
 
 COMMENT ON FUNCTION trail_private.topic_ids IS 'The ids under which a topic is stored: by its cluster''s name, by its cluster''s id, and without either.';
@@ -12,8 +21,7 @@ COMMENT ON FUNCTION trail_private.topic_ids IS 'The ids under which a topic is s
 CREATE OR REPLACE FUNCTION trail_private.consumer_group_ids(consumer_group text, cluster text)
 RETURNS int[] LANGUAGE sql STABLE AS $$
   SELECT coalesce(array_agg(g.consumer_group_id), '{}') FROM trail_private.consumer_groups g
-  WHERE g.name = $1 AND ($2 IS NULL OR g.cluster IN ($2, '')
-    OR g.cluster IN (SELECT w.cluster_id FROM trail_private.watchers w WHERE w.cluster = $2))
+  WHERE g.name = $1 AND ($2 IS NULL OR g.cluster = ANY (trail_private.names_of_cluster($2)))
 $$;
 
 COMMENT ON FUNCTION trail_private.consumer_group_ids IS 'The ids under which a consumer group is stored, as for topics.';

@@ -53,6 +53,7 @@ BEGIN
     later := later || new_later;
     earlier := earlier || new_earlier;
   END LOOP;
+  gathered := trail_private.with_senders(gathered, told);
   RETURN QUERY
     SELECT h.* FROM trail_private.hops_of(gathered, trail_private.related_ranges(gathered, told, asked)) h LIMIT hops_max;
 END $$;

@@ -23,7 +23,7 @@ BEGIN
         SELECT CASE WHEN h.message_id = id THEN 'message_id' ELSE 'message_key' END AS found_by, h AS hop,
           h.topic AS hop_topic, h.partition AS hop_partition, h.message_offset AS hop_offset,
           CASE WHEN h.message_offset IS NULL THEN h.msg_id END AS lone, h.operation, h.start_unix_nano
-        FROM trail_private.hops_of(coalesce(by_id, '{}') || by_key || odd, '{}') h
+        FROM trail_private.hops_of(trail_private.with_senders(coalesce(by_id, '{}') || by_key || odd, '{}'), '{}') h
       ) x
       ORDER BY x.hop_topic, x.hop_partition, x.hop_offset, x.lone, x.operation IN ('create', 'send') DESC, x.start_unix_nano
     ) m CROSS JOIN LATERAL (SELECT (m.hop).*) h

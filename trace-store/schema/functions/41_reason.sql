@@ -13,7 +13,10 @@ CREATE OR REPLACE FUNCTION trail_private.reason_of(
       WHEN committed IS NULL THEN 'an attempt was ok; no committed offset of the group is known here'
       ELSE format('an attempt was ok; the group has committed %s, which is not past it', committed) END
     WHEN 'PROCESSING' THEN 'an attempt is in progress'
-    WHEN 'RETRYING' THEN format('%s attempt(s) failed, and the group has not committed past it', failed)
+    WHEN 'RETRYING' THEN CASE
+      WHEN grp IS NULL THEN format('%s attempt(s) by service %s failed; its spans do not name their group, so no commit can be told', failed, service)
+      WHEN committed IS NULL THEN format('%s attempt(s) failed; no committed offset of the group is known here', failed)
+      ELSE format('%s attempt(s) failed, and the group has not committed past it', failed) END
     WHEN 'FAILED' THEN format('the last of %s attempt(s) failed, and the group has committed %s', failed, committed)
     WHEN 'NOT_VISIBLE' THEN 'the message is hidden: its transaction was aborted, or it is a marker or compacted away'
     WHEN 'BEFORE_GROUP' THEN format('%s is the first position at which the group was seen', first_position)
@@ -28,10 +31,11 @@ CREATE OR REPLACE FUNCTION trail_private.reason_of(
     WHEN 'PASSED_UNTRACED' THEN format('the group has committed %s; ', committed_max) || CASE
       WHEN is_held THEN 'a session of it was handed the message, and the span of its handling is missing'
       WHEN is_traced THEN 'its spans are sampled, or this one was lost'
-      ELSE 'it sends no spans' END
+      WHEN service IS NOT NULL AND NOT is_tried THEN format('%s handled the message, in spans that name no group', service)
+      ELSE 'no spans name it' END
     ELSE CASE
       WHEN is_tried AND ok = 0 AND failed = 0 THEN format('an attempt was in progress until %s, and nothing was heard since', ended_at)
-      WHEN is_gone THEN 'the group''s offset was deleted'
+      WHEN is_gone THEN 'the group''s offset is not shown any more: it was deleted, or the watcher may not see the group'
       WHEN NOT is_broker_seen THEN 'the broker''s offsets were not looked at lately'
       WHEN committed IS NULL THEN 'the group has no committed offset on this partition, and may have begun after the message'
       ELSE 'no evidence tells' END

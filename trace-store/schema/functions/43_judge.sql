@@ -1,5 +1,6 @@
 -- Gathers all evidence about some messages of one partition, for every consumer group or for one, and lays it beside the
--- rules. One row per message and group. Groups never share evidence: everything is joined by the group's name.
+-- rules. One row per message and group. Groups never share evidence: everything is joined by the group's name. Many
+-- instrumentations do not name their group: then each service stands for itself, as chr(1) and its name.
 CREATE OR REPLACE FUNCTION trail_private.judge(
   topics int[], in_topic text, in_partition int, offsets bigint[], only_group text, as_of timestamptz, settle interval
 ) RETURNS TABLE (
@@ -54,7 +55,7 @@ BEGIN
     FROM unnest(hops) h WHERE h.operation IN ('create', 'send')
     ORDER BY h.message_offset, h.operation DESC, h.start_unix_nano DESC
   ), tried AS MATERIALIZED (
-    SELECT h.message_offset AS at, h.consumer_group AS grp,
+    SELECT h.message_offset AS at, coalesce(h.consumer_group, chr(1) || h.service) AS grp,
       count(*) FILTER (WHERE h.status = 'ok') AS ok,
       count(*) FILTER (WHERE h.status = 'error') AS failed,
       bool_or(h.status = 'in_progress' AND h.start_time + h.duration > as_of - interval '2 minutes') AS is_in_progress,
@@ -64,13 +65,16 @@ BEGIN
       -- The attempt that decides: the first that was ok, else the last.
       (array_agg(h ORDER BY h.status = 'ok' DESC, CASE WHEN h.status = 'ok' THEN h.start_unix_nano ELSE -h.start_unix_nano END))[1] AS decisive,
       min(h.service) AS service
-    FROM unnest(handled) h GROUP BY h.message_offset, h.consumer_group
+    FROM unnest(handled) h GROUP BY 1, 2
+  ), nameless AS MATERIALIZED (
+    SELECT h.message_offset AS at, string_agg(DISTINCT h.service, ', ') AS services
+    FROM unnest(handled) h WHERE h.consumer_group IS NULL GROUP BY 1
   ), copies AS MATERIALIZED (
     SELECT f.message_offset AS at, f.consumer_group AS grp,
       max(f.to_place) FILTER (WHERE f.is_dead_letter) AS dead_lettered_to,
       max(f.to_place) FILTER (WHERE NOT f.is_dead_letter) AS forwarded_to
     FROM trail_private.forwards_of(got.gathered, got.told,
-      ARRAY(SELECT h.message_offset FROM unnest(handled) h), ARRAY(SELECT h.consumer_group FROM unnest(handled) h),
+      ARRAY(SELECT h.message_offset FROM unnest(handled) h), ARRAY(SELECT coalesce(h.consumer_group, chr(1) || h.service) FROM unnest(handled) h),
       ARRAY(SELECT h.trace_id FROM unnest(handled) h), ARRAY(SELECT ('x' || h.span_id)::bit(64)::bigint FROM unnest(handled) h),
       topics, in_partition) f
     GROUP BY f.message_offset, f.consumer_group
@@ -118,7 +122,7 @@ BEGIN
       WHERE p.committed_max <= c.at AND x.topic_id = life.topic_id AND x.incarnation = life.incarnation AND x.partition = in_partition
         AND x.consumer_group_id = p.group_id AND x.committed_at > as_of - interval '10 minutes' AND x.committed_at <= as_of) pace ON true
   ), ruled AS (
-    SELECT f.*,
+    SELECT f.*, CASE WHEN left(f.grp, 1) <> chr(1) THEN f.grp END AS named,
       f.committed_max > f.at AND f.committed <= f.at AS is_rewound,
       coalesce(coalesce(f.passed_at, f.expired_at) + settle <= through, true) AS is_settled,
       f.at < f.first_position AND NOT f.is_seen_before AND NOT f.is_held AS is_before_group,
@@ -130,8 +134,8 @@ BEGIN
       life.is_broker_seen AND NOT coalesce(r.is_gone, false), r.is_sent_since_group, r.is_settled, r.is_skipped) AS ruling
     FROM ruled r
   )
-  SELECT j.at, j.grp, j.ruling,
-    trail_private.reason_of(j.ruling, j.at, j.grp, j.service, j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
+  SELECT j.at, j.named, j.ruling,
+    trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, n.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
       j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start),
     CASE j.ruling WHEN 'DEAD_LETTERED' THEN j.dead_lettered_to WHEN 'FORWARDED' THEN j.forwarded_to END,
     j.ok + j.failed, j.failed, j.started_at, j.ended_at,
@@ -151,8 +155,8 @@ BEGIN
       CASE WHEN j.ruling = 'WAITING' AND st.consumer_group_id IS NOT NULL AND st.members IS NULL THEN 'members_unknown' END,
       CASE WHEN j.group_id IS NOT NULL AND NOT life.is_broker_seen THEN 'incomplete' END], NULL),
     (j.decisive).trace_id, (j.decisive).span_id, j.sent_at, j.message_key, j.sent_trace_id
-  FROM judged j LEFT JOIN trail_private.group_states st ON st.consumer_group_id = j.group_id
-  ORDER BY j.at, j.grp NULLS LAST;
+  FROM judged j LEFT JOIN trail_private.group_states st ON st.consumer_group_id = j.group_id LEFT JOIN nameless n ON n.at = j.at
+  ORDER BY j.at, j.named NULLS LAST, j.service;
 END $$;
 
 COMMENT ON FUNCTION trail_private.judge IS 'Gathers the evidence about some messages of one partition and judges it by the rules.';
