@@ -3,8 +3,8 @@ import { badRowsContract } from "./contracts/bad-rows.ts";
 import { citusContract } from "./contracts/citus.ts";
 import { doorsContract } from "./contracts/doors.ts";
 import { ledgerContract } from "./contracts/ledger.ts";
-import { lostWorkerContract } from "./contracts/lost-worker.ts";
 import { oddTimesContract } from "./contracts/odd-times.ts";
+import { ownClusterContract } from "./contracts/own-cluster.ts";
 import { sameAnswersContract } from "./contracts/same-answers.ts";
 import { slicesContract } from "./contracts/slices.ts";
 import { writeContract } from "./contracts/write.ts";
@@ -55,7 +55,7 @@ whereThereIsCitus(missing === undefined ? "on a Citus cluster" : `on a Citus clu
   describe("docs/SQL.md", () => {
     sameAnswersContract(server);
   });
-  whereWorkersAreOurs("a lost worker", () => {
-    lostWorkerContract(() => cluster, server);
+  whereWorkersAreOurs("workers of our own", () => {
+    ownClusterContract(() => cluster, server);
   });
 });

@@ -65,7 +65,8 @@ export async function loadSpans(
 }
 
 function note(ids: LoadedIds, row: SpanRow, next: SpanRow): void {
-  ids.traces.push(row.traceId);
+  // Of a trace at the end, only a span that is no hop may have been loaded: it has no trail.
+  if (row.messageOffset !== null) ids.traces.push(row.traceId);
   for (const { topic, partition, messageOffset, messageKey, messageId } of [row, next]) {
     if (topic === null || partition === null || messageOffset === null) continue;
     ids.places.push({ topic, partition, messageOffset: String(messageOffset) });

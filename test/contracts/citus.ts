@@ -96,17 +96,7 @@ export function citusContract(databases: () => DatabaseMaker): void {
     expect(distributed).toEqual(["odd_time_arrivals"]);
   });
 
-  test("a worker, and a cluster without workers, are refused in a sentence", async () => {
-    const [worker] = await query<{ nodename: string; nodeport: number }>(
-      "SELECT nodename, nodeport FROM pg_dist_node WHERE groupid <> 0 ORDER BY nodeport LIMIT 1",
-    );
-    const workerUrl = new URL(database.url);
-    workerUrl.host = `${worker?.nodename}:${worker?.nodeport}`;
-
-    await expect(migrate(workerUrl.href, { citus: true })).rejects.toMatchObject({
-      code: "TRAIL_CONFIG",
-      message: expect.stringContaining("is a worker of a Citus cluster") as string,
-    });
+  test("a cluster without workers is refused in a sentence", async () => {
     await withClient(database.url, async (client: Client) => {
       // Rolled back: the cluster keeps its workers.
       await client.query("BEGIN");
@@ -156,29 +146,5 @@ export function citusContract(databases: () => DatabaseMaker): void {
         expired_messages: "30",
       },
     ]);
-  });
-
-  test("the reader reads and the writer writes, on every node", async () => {
-    await migrateCitus();
-    await makeSlices(database.url);
-    const asRole = async (role: string, sql: string): Promise<unknown> => {
-      const url = new URL(database.url);
-      url.username = role;
-      return withClient(url.href, (client) => client.query(sql));
-    };
-    await query("ALTER ROLE trail_reader LOGIN; ALTER ROLE trail_writer LOGIN");
-
-    await asRole("trail_reader", "SELECT count(*) FROM trail.hops");
-    await asRole("trail_reader", "SELECT * FROM trail.freshness()");
-    await asRole("trail_writer", "INSERT INTO trail_private.services (name) VALUES ('x')");
-    await asRole(
-      "trail_writer",
-      "INSERT INTO trail_private.spans SELECT * FROM trail_private.spans ON CONFLICT DO NOTHING",
-    );
-
-    await expect(asRole("trail_reader", "DELETE FROM trail_private.spans")).rejects.toMatchObject({
-      code: "25006",
-    });
-    await query("ALTER ROLE trail_reader NOLOGIN; ALTER ROLE trail_writer NOLOGIN");
   });
 }

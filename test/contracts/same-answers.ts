@@ -1,7 +1,7 @@
 import type { TestDatabase, TestServer } from "../support/database.ts";
 import { sqlExamples, storyDatabase } from "../support/story.ts";
 
-// Both stories are told a moment apart, so their times are not the same.
+// What depends on the moment of asking.
 const withoutTimes = (rows: readonly object[]): unknown =>
   JSON.parse(
     JSON.stringify(rows, (_, value: unknown) =>
@@ -15,7 +15,8 @@ export function sameAnswersContract(server: () => TestServer | undefined): void 
   let here: TestDatabase;
   let there: TestDatabase;
   beforeAll(async () => {
-    [here, there] = await Promise.all([storyDatabase(), storyDatabase(server())]);
+    const toldAt = new Date();
+    [here, there] = await Promise.all([storyDatabase(undefined, toldAt), storyDatabase(server(), toldAt)]);
   });
   afterAll(() => Promise.all([here, there].map((it) => it.drop())));
 

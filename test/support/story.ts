@@ -9,11 +9,11 @@ export const TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 /**
  * A store that holds the story of docs/SQL.md: orders/3/4711 was sent by checkout in the trace above; billing handled it
  * and sent bills/0/10; email failed on it twice and sent it to orders.dlq; a batch of warehouse's was handed it in a trace
- * of its own; legacy sends no spans; the group audit is 200 messages behind.
+ * of its own; legacy sends no spans; the group audit is 200 messages behind. The watcher's word stays good for half an hour.
  */
-export async function storyDatabase(server?: TestServer): Promise<TestDatabase> {
+export async function storyDatabase(server?: TestServer, toldAt = new Date()): Promise<TestDatabase> {
   const database = await slicedDatabase(server);
-  await database.pool.query(STORY);
+  await database.pool.query(STORY.replaceAll("now()", `'${toldAt.toISOString()}'::timestamptz`));
   return database;
 }
 
@@ -49,7 +49,7 @@ INSERT INTO trail_private.offset_ranges (start_time, span_id, first_offset, last
 SELECT start_time, span_id, 4700, 4719, 1, 3, 3, 2, trace_id FROM trail_private.spans WHERE span_id = 7
 UNION ALL
 SELECT start_time, span_id, 4711, 4711, 1, 3, NULL, 10, trace_id FROM trail_private.spans WHERE span_id = 6;
-INSERT INTO trail_private.watchers (cluster, way, poll_ms, swept_at) VALUES ('', 'consumer_offsets', 5000, now());
+INSERT INTO trail_private.watchers (cluster, way, poll_ms, swept_at) VALUES ('', 'consumer_offsets', 600000, now());
 INSERT INTO trail_private.topic_incarnations (topic_id, incarnation, first_seen_at)
   SELECT t, 1, now() - interval '50 minutes' FROM generate_series(1, 3) t;
 INSERT INTO trail_private.log_positions (topic_id, incarnation, partition, log_start, log_end, first_end, first_seen_at, observed_at)
