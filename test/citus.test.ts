@@ -2,6 +2,7 @@ import { type CitusCluster, startCitus, whyNoCitus } from "../dev/citus.ts";
 import { badRowsContract } from "./contracts/bad-rows.ts";
 import { citusContract } from "./contracts/citus.ts";
 import { doorsContract } from "./contracts/doors.ts";
+import { historiesContract } from "./contracts/histories.ts";
 import { ledgerContract } from "./contracts/ledger.ts";
 import { oddTimesContract } from "./contracts/odd-times.ts";
 import { ownClusterContract } from "./contracts/own-cluster.ts";
@@ -51,6 +52,9 @@ whereThereIsCitus(missing === undefined ? "on a Citus cluster" : `on a Citus clu
   });
   describe("every door", () => {
     doorsContract(server);
+  });
+  describe("verdicts", () => {
+    historiesContract(server);
   });
   describe("docs/SQL.md", () => {
     sameAnswersContract(server);

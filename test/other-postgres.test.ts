@@ -2,6 +2,7 @@ import { Client } from "pg";
 import { type OwnPostgres, FAST_SETTINGS, startOwnPostgres } from "../dev/postgres.ts";
 import { badRowsContract } from "./contracts/bad-rows.ts";
 import { doorsContract } from "./contracts/doors.ts";
+import { historiesContract } from "./contracts/histories.ts";
 import { ledgerContract } from "./contracts/ledger.ts";
 import { oddTimesContract } from "./contracts/odd-times.ts";
 import { schemaContract } from "./contracts/schema.ts";
@@ -42,6 +43,9 @@ describe("odd times", () => {
 });
 describe("every door", () => {
   doorsContract(server);
+});
+describe("verdicts", () => {
+  historiesContract(server);
 });
 describe("ledger", () => {
   ledgerContract(server);
