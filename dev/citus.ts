@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
 import { type Child, emptyLog, lastLines, runToEnd, startChild, temporaryDirectory } from "./child.ts";
-import { freePorts, isFree } from "./ports.ts";
+import { isFree } from "./ports.ts";
 import { FAST_SETTINGS } from "./postgres.ts";
 import { type Progress, quiet, timed } from "./progress.ts";
 import { repositoryRoot } from "./root.ts";
@@ -23,6 +23,7 @@ export interface CitusCluster {
 /** The first start installs Postgres 15 and builds the extension. */
 const START_TIMEOUT_MS = 15 * 60_000;
 
+const PORTS_FIRST = 16_000;
 /** What the script looks at to tell whether it has built the extension on this machine. */
 const BUILT = "/usr/share/postgresql/15/extension/citus.control";
 
@@ -56,7 +57,7 @@ export async function startCitus(onProgress: Progress = quiet): Promise<CitusClu
 }
 
 async function startOwn(): Promise<CitusCluster> {
-  const port = await freePortsInARow(3);
+  const port = await freePortsInARow();
   // Postgres's own user must reach its data there.
   const directory = temporaryDirectory("citus", { isPublic: true });
   const [data, logFile] = [join(directory.path, "cluster"), emptyLog(directory.path, "cluster.log")];
@@ -152,11 +153,12 @@ async function areNodesBack(url: string): Promise<void> {
   }
 }
 
-async function freePortsInARow(count: number): Promise<number> {
+/** Beside those that `freePorts` gives to everybody else: seconds pass until each of these is listened on. */
+async function freePortsInARow(): Promise<number> {
   for (let tries = 0; tries < 100; tries += 1) {
-    const [first = 0] = await freePorts(1);
-    const ports = Array.from({ length: count }, (_, i) => first + i);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
+    const first = PORTS_FIRST + 4 * Math.floor(Math.random() * 1_000);
+    const areFree = await Promise.all([0, 1, 2].map((node) => isFree(first + node)));
+    if (areFree.every(Boolean)) return first;
   }
-  throw new Error(`No ${count} free ports in a row were found.`);
+  throw new Error(`No three free ports in a row were found from ${PORTS_FIRST} to ${PORTS_FIRST + 3_999}.`);
 }

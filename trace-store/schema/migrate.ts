@@ -20,7 +20,7 @@ export interface MigrateOptions {
   readonly files?: SchemaFiles;
   /**
    * Spreads spans and links over the workers of the Citus cluster that the database coordinates. Default: only what a
-   * database that is spread already lacks. There is no way back but to read the span topic into another database.
+   * database that is spread already lacks. Nothing here gathers them again.
    */
   readonly citus?: boolean;
 }
