@@ -12,6 +12,8 @@ import { writeContract } from "./contracts/write.ts";
 import { citusDatabases } from "./support/citus.ts";
 import type { DatabaseMaker } from "./support/database.ts";
 
+// Each statement asks several servers: on a machine under full load that takes its time.
+jest.setTimeout(180_000);
 /** The first start on a machine builds the extension. */
 const START_TIMEOUT_MS = 16 * 60_000;
 
