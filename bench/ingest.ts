@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import type { Runnable, RunOptions, RunResult } from "../dev/contract.ts";
+import { startKafka } from "../dev/kafka.ts";
 import { readConfig } from "../trace-store/config.ts";
 import { ensureSlices } from "../trace-store/schema/slices.ts";
 import type { SpanRow } from "../trace-store/span/span-row.ts";
@@ -10,7 +11,6 @@ import { Dictionaries } from "../trace-store/write/dictionaries.ts";
 import { Lane } from "../trace-store/write/lane.ts";
 import { putSpan, SPAN_COLUMNS } from "../trace-store/write/rows.ts";
 import { createWriter } from "../trace-store/write/writer.ts";
-import { startKafka } from "../dev/kafka.ts";
 import { benchDatabase, median, type BenchDatabase } from "./support/bench-database.ts";
 import { measureRoad } from "./support/ingest-road.ts";
 import { SHUFFLED_SPANS, TrailSpans } from "./support/trail-spans.ts";
@@ -158,7 +158,8 @@ const WAYS: Readonly<Record<string, Way>> = {
   "writer, 1 % sampled": throughWriter(1, 0.01),
 };
 
-async function bytesPerSpan({ client }: BenchDatabase): Promise<Record<string, number>> {
+/** On disk. Links are tables of their own and are counted for themselves. */
+async function bytesPerSpan({ client }: BenchDatabase): Promise<Record<string, unknown>> {
   const { rows } = await client.query<{ table: string; heap: string; total: string; rows: string }>(`
     SELECT inhparent::regclass::text AS table, sum(pg_table_size(inhrelid)) AS heap, sum(pg_total_relation_size(inhrelid)) AS total
     FROM pg_inherits WHERE inhparent IN ('trail_private.spans'::regclass, 'trail_private.span_links'::regclass)
@@ -167,9 +168,16 @@ async function bytesPerSpan({ client }: BenchDatabase): Promise<Record<string, n
     Number((await client.query<{ n: string }>(`SELECT count(*) AS n FROM ${table}`)).rows[0]?.n);
   const [spans, links] = [await count("trail_private.spans"), await count("trail_private.span_links")];
   const of = (table: string) => rows.find((row) => row.table === table);
+  const indexes = await client.query<{ index: string; bytes: string }>(`
+    SELECT p.relname AS index, sum(pg_relation_size(i.inhrelid)) AS bytes
+    FROM pg_index x JOIN pg_class p ON p.oid = x.indexrelid JOIN pg_inherits i ON i.inhparent = p.oid
+    WHERE x.indrelid = 'trail_private.spans'::regclass GROUP BY 1 ORDER BY 1`);
   return {
     bytesPerSpan: Math.round(Number(of("trail_private.spans")?.total) / spans),
     heapBytesPerSpan: Math.round(Number(of("trail_private.spans")?.heap) / spans),
+    indexBytesPerSpan: Object.fromEntries(
+      indexes.rows.map(({ index, bytes }) => [index, Math.round(Number(bytes) / spans)]),
+    ),
     bytesPerLink: Math.round(Number(of("trail_private.span_links")?.total) / links),
     linksPerSpan: Number((links / spans).toFixed(2)),
   };
@@ -187,7 +195,7 @@ async function run({ short, args, progress, table }: RunOptions): Promise<RunRes
     await ensureSlices(database.client, { ...times, now: new Date(Date.now() - SPREAD_MS) });
     await ensureSlices(database.client, times);
     const rates = new Map<string, Rate[]>(Object.keys(WAYS).map((name) => [name, []]));
-    let size: Record<string, number> = {};
+    let size: Record<string, unknown> = {};
     for (let round = 1; round <= rounds; round += 1) {
       for (const [name, way] of Object.entries(WAYS)) {
         progress(`round ${round} of ${rounds}: ${name}, ${spans} spans`);

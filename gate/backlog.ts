@@ -7,8 +7,8 @@ const BUDGET_MIB = 256;
 const DRAINED_PER_SECOND_MIN = 50_000;
 
 /** Millions of spans wait when the indexer starts: it takes them at its own pace, in bounded memory. */
-async function run({ short, progress, table }: RunOptions) {
-  const spans = short ? 200_000 : 5_000_000;
+async function run({ short, args, progress, table }: RunOptions) {
+  const spans = Number(args["spans"] ?? (short ? 200_000 : 5_000_000));
   progress(`sending ${spans} spans before anybody reads`);
   const result = await withServices(progress, () =>
     runLoad({ spans, recordsPerSecond: 100_000, indexers: 1, isLive: false }, async () =>

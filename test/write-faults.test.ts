@@ -193,7 +193,7 @@ const PROGRAM = `
   const startNs = BigInt(process.env.START_NS);
   const span = (i) => ({
     traceId: hex(i + 1, 32), spanId: hex(i + 1, 16), parentSpanId: null, startNs, durationNs: 1n, service: "s", name: "n",
-    kind: 1, status: 0, resource: { hash: hex(1, 64), attributes: Buffer.from("{}") }, operation: 0, cluster: "",
+    kind: 1, status: 0, resource: { hash: hex(1, 64), attributes: Buffer.from("{}"), detail: null }, operation: 0, cluster: "",
     topic: null, partition: null, messageOffset: null, consumerGroup: null, messageKey: null, messageId: null,
     attempt: null, voidBefore: null, attributes: Buffer.from("{}"), detail: null, ranges: [],
     links: [{ traceId: hex(i + 2, 32), spanId: hex(i + 2, 16) }],

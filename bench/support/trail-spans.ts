@@ -29,7 +29,10 @@ const resources: readonly ResourceRow[] = Array.from({ length: 24 }, (_, i) => {
       "telemetry.sdk.language": "nodejs",
     }),
   );
-  return { hash: createHash("sha256").update(attributes).digest("hex"), attributes };
+  const detail = Buffer.from(
+    '{"scope":{"name":"@opentelemetry/instrumentation-kafkajs","version":"0.32.0"},"flags":257}',
+  );
+  return { hash: createHash("sha256").update(attributes).update(detail).digest("hex"), attributes, detail };
 });
 
 /**

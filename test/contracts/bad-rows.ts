@@ -114,7 +114,7 @@ export function badRowsContract(server: () => TestServer | undefined): void {
   });
 
   test("spans with a resource that Postgres refuses go to quarantine", async () => {
-    const bad = { hash: "ab".repeat(32), attributes: Buffer.from("not JSON") };
+    const bad = { hash: "ab".repeat(32), attributes: Buffer.from("not JSON"), detail: null };
 
     const result = await store.writer.write({ parts: [aPart([aSpanRow({ resource: bad }), aSpanRow()])] });
 

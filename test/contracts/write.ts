@@ -1,5 +1,5 @@
 import type { TestServer } from "../support/database.ts";
-import { aPart, aSend, aSpanRow, anAdvance, nsOf, spanRows } from "../support/span-rows.ts";
+import { aPart, aResource, aSend, aSpanRow, anAdvance, nsOf, spanRows } from "../support/span-rows.ts";
 import { aStore, type TestStore } from "../support/stores.ts";
 
 const SPANS = "SELECT count(*) FROM trail_private.spans";
@@ -13,6 +13,30 @@ export function writeContract(server: () => TestServer | undefined): void {
   });
   beforeEach(() => store.reset());
   afterAll(() => store.close());
+
+  test("scope and flags that spans have in common are stored once, and shown with each of them", async () => {
+    const [plain, full] = [{ flags: 257 }, { flags: 257, status: "declined" }];
+    const resource = { ...aResource(), hash: "cd".repeat(32), detail: Buffer.from(JSON.stringify(plain)) };
+
+    await store.writer.write({
+      parts: [
+        aPart([
+          aSpanRow({ resource, name: "a" }),
+          aSpanRow({ resource, name: "b", detail: Buffer.from(JSON.stringify(full)) }),
+          aSpanRow({ name: "c" }),
+        ]),
+      ],
+    });
+
+    expect(
+      await store.query("SELECT span_name, detail, resource FROM trail.spans ORDER BY span_name"),
+    ).toEqual([
+      { span_name: "a", detail: plain, resource: { "service.name": "shop" } },
+      { span_name: "b", detail: full, resource: { "service.name": "shop" } },
+      { span_name: "c", detail: null, resource: { "service.name": "shop" } },
+    ]);
+    expect(await store.count("SELECT count(detail) FROM trail_private.spans")).toBe(1);
+  });
 
   test("a span is stored as it was given, to the nanosecond", async () => {
     const row = aSend("orders", 3, 4711n, {
@@ -36,7 +60,7 @@ export function writeContract(server: () => TestServer | undefined): void {
     const [stored] = await store.query(`
       SELECT trace_id, span_id::text, parent_span_id::text, message_offset::text, duration_ns::text, partition, attempt,
              (extract(epoch FROM start_time) * 1000000)::bigint::text AS start_us, start_ns, kind, status, operation,
-             message_key, message_id, s.attributes, detail, t.name AS topic, v.name AS service, n.name, r.attributes AS resource
+             message_key, message_id, s.attributes, s.detail, t.name AS topic, v.name AS service, n.name, r.attributes AS resource
       FROM trail_private.spans s JOIN trail_private.topics t USING (topic_id) JOIN trail_private.services v USING (service_id)
       JOIN trail_private.span_names n USING (span_name_id) JOIN trail_private.resources r USING (resource_id)`);
     expect(stored).toEqual({

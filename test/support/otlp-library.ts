@@ -17,7 +17,7 @@ export function libraryRows(bytes: Buffer): SpanRow[] {
     const hash = createHash("sha256").update(attributes).digest("hex");
     const service = facts.text(Fact.serviceName) ?? "unknown_service";
     for (const { scope, spans } of scopeSpans) {
-      for (const span of spans) rows.push(rowOf(span, service, { hash, attributes }, scope));
+      for (const span of spans) rows.push(rowOf(span, service, { hash, attributes, detail: null }, scope));
     }
   }
   return rows;

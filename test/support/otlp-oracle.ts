@@ -139,7 +139,7 @@ function expectedSpan(
     name: reading.shortText(bytesOf(span["name"]), NAME_LENGTH_MAX),
     kind: kind >= 0 && kind <= 5 ? kind : 0,
     status: code >= 0 && code <= 2 ? code : 0,
-    resource: { hash: "", attributes: Buffer.alloc(0) },
+    resource: { hash: "", attributes: Buffer.alloc(0), detail: null },
     operation: 0,
     cluster: "",
     topic: null,
@@ -228,17 +228,19 @@ function expectedLinks(
   return { links, places, shown };
 }
 
-/** What the decoder gave, in the oracle's terms; says so when a resource's hash is not that of its attributes. */
+/** What the decoder gave, in the oracle's terms; says so when a resource's hash is not that of what it holds. */
 export function actualOf(decoded: Decoded): Expected {
   return {
     rows: decoded.rows.map((row) => {
-      const { hash, attributes } = row.resource;
-      if (createHash("sha256").update(attributes).digest("hex") !== hash)
+      const { hash, attributes, detail: shared } = row.resource;
+      const held = shared === null ? [attributes] : [attributes, "\0", shared];
+      if (held.reduce((sum, it) => sum.update(it), createHash("sha256")).digest("hex") !== hash)
         throw new Error("wrong resource hash");
+      const detail = row.detail ?? shared;
       return {
         ...row,
         attributes: parse(row.attributes),
-        detail: row.detail && parse(row.detail),
+        detail: detail && parse(detail),
         resource: parse(attributes),
       };
     }),

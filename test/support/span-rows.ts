@@ -8,7 +8,7 @@ export function aResource(
   attributes: Readonly<Record<string, unknown>> = { "service.name": "shop" },
 ): ResourceRow {
   const bytes = Buffer.from(JSON.stringify(attributes));
-  return { hash: createHash("sha256").update(bytes).digest("hex"), attributes: bytes };
+  return { hash: createHash("sha256").update(bytes).digest("hex"), attributes: bytes, detail: null };
 }
 
 const SHOP = aResource();

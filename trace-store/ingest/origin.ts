@@ -31,6 +31,9 @@ export interface Scope {
   readonly marks: number;
 }
 
+/** So many resources of so many bytes are remembered. */
+const KNOWN_MAX = 1_024;
+const KNOWN_BYTES_MAX = 2_048;
 /** What the conventions call a process that did not say its name. */
 const UNKNOWN_SERVICE = "unknown_service";
 
@@ -45,6 +48,8 @@ export class OriginDecoder {
   readonly #json: JsonWriter;
   readonly #object: AttributeObject;
   readonly #facts = new Facts();
+  /** Resources by their bytes: senders are few, and a hash takes ten times as long as finding one. */
+  readonly #known = new Map<string, ResourceRow>();
 
   constructor(reader: WireReader, attributes: AttributeDecoder) {
     this.#reader = reader;
@@ -64,10 +69,25 @@ export class OriginDecoder {
       return true;
     });
     this.#object.close();
-    const attributes = Buffer.from(json.bytes.subarray(0, json.length));
-    const hash = createHash("sha256").update(attributes).digest("hex");
+    const resource = this.#resource(json.bytes.subarray(0, json.length));
     const service = cutText(this.#facts.text(Fact.serviceName) || UNKNOWN_SERVICE, NAME_LENGTH_MAX);
-    return { service, resource: { hash, attributes }, marks: this.#marks.bits };
+    return { service, resource, marks: this.#marks.bits };
+  }
+
+  #resource(bytes: Buffer): ResourceRow {
+    const key = bytes.length <= KNOWN_BYTES_MAX ? bytes.toString("latin1") : "";
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const attributes = Buffer.from(bytes);
+    const made = {
+      hash: createHash("sha256").update(attributes).digest("hex"),
+      attributes,
+      detail: null,
+    };
+    if (key === "") return made;
+    if (this.#known.size === KNOWN_MAX) this.#known.clear();
+    this.#known.set(key, made);
+    return made;
   }
 
   /** Reads the scope of the ScopeSpans at the reader, which stays where it is. */

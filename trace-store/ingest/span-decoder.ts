@@ -91,7 +91,7 @@ export class SpanDecoder {
       links: [],
       ranges: [],
     };
-    this.#begin(scope.json, origin.marks | scope.marks);
+    this.#begin(origin, scope);
     this.#object.open();
     const endNs = this.#fields(row);
     this.#object.close();
@@ -101,12 +101,12 @@ export class SpanDecoder {
     return row;
   }
 
-  #begin(scope: Buffer | null, marks: number): void {
+  #begin(origin: Origin, scope: Scope): void {
     this.#json.length = 0;
-    this.#marks.begin(marks);
+    this.#marks.begin(origin.marks | scope.marks);
     this.#facts.clear();
     this.#parts.clear();
-    this.#detail.begin(scope);
+    this.#detail.begin(origin.resource, scope.json);
   }
 
   /** Reads every field; returns the end time. */
@@ -203,6 +203,7 @@ export class SpanDecoder {
     row.attributes = slab.keep(this.#json.bytes, 0, this.#json.length);
     this.#detail.droppedAttributes += this.#object.dropped;
     row.detail = this.#detail.end(parts, slab);
+    row.resource = this.#detail.resource;
   }
 
   #hex(): string {

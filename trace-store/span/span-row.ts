@@ -1,11 +1,13 @@
 import type { Operation, RangeRole } from "./vocabulary.ts";
 
-/** What a process said of itself. One object is shared by all spans of a `ResourceSpans`. */
+/** What a process said of itself. One object is shared by many spans of a `ResourceSpans`. */
 export interface ResourceRow {
-  /** SHA-256 of `attributes`, hex: the key under which it is stored once. */
+  /** SHA-256 of `attributes`, and of a NUL and `detail` where there is one, hex: the key under which it is stored once. */
   readonly hash: string;
   /** UTF-8 JSON object, already sanitised. */
   readonly attributes: Buffer;
+  /** The detail of the spans whose own is `null`: scope and flags, which most spans of a scope have in common. */
+  readonly detail: Buffer | null;
 }
 
 /** A span that the row's span points at. Attributes of the link are kept in {@link SpanRow.detail}. */
@@ -69,7 +71,7 @@ export interface SpanRow {
 
   /** UTF-8 JSON object of all attributes as they came. */
   attributes: Buffer;
-  /** UTF-8 JSON object of what Jaeger shows and nobody asks by; `null` when there is none of it. */
+  /** UTF-8 JSON object of what Jaeger shows and nobody asks by; `null` when the resource's is all of it. */
   detail: Buffer | null;
   links: readonly LinkRow[];
   ranges: readonly OffsetRangeRow[];

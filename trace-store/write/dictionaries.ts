@@ -50,7 +50,7 @@ export class Dictionaries {
         // Spans come by process: nearly all have their neighbour's service and resource.
         if (row.service !== service) this.services.want((service = row.service));
         if (row.resource.hash !== resource) {
-          this.resources.want((resource = row.resource.hash), "", row.resource.attributes);
+          this.resources.want((resource = row.resource.hash), "", row.resource);
         }
         this.spanNames.want(row.name);
         if (row.topic !== null) this.topics.want(row.topic, row.cluster);

@@ -1,4 +1,5 @@
 import { type ClientBase } from "pg";
+import type { ResourceRow } from "../span/span-row.ts";
 import { isRowPoison } from "./sqlstate.ts";
 
 /** A name that needs an id. */
@@ -41,14 +42,14 @@ export function clustered(table: string, id: string): DictionaryTable {
   };
 }
 
-/** A table of JSON objects, known by a hash of theirs in hex. */
+/** A table of {@link ResourceRow}s, known by their hash in hex. */
 export function hashed(table: string, id: string): DictionaryTable {
   return {
     table,
     select: `SELECT ${id} AS id, '' AS cluster, encode(hash, 'hex') AS name FROM trail_private.${table}
              WHERE hash IN (SELECT decode(name, 'hex') FROM unnest($1::text[], $2::text[], $3::text[]) AS w (cluster, name, attributes))`,
-    insert: `INSERT INTO trail_private.${table} (hash, attributes)
-             SELECT decode(name, 'hex'), attributes::jsonb FROM unnest($1::text[], $2::text[], $3::text[]) AS w (cluster, name, attributes)
+    insert: `INSERT INTO trail_private.${table} (hash, attributes, detail)
+             SELECT decode(name, 'hex'), (attributes::json -> 0)::jsonb, (attributes::json -> 1)::jsonb FROM unnest($1::text[], $2::text[], $3::text[]) AS w (cluster, name, attributes)
              ORDER BY 1 ON CONFLICT DO NOTHING`,
   };
 }
@@ -94,11 +95,11 @@ export class Dictionary {
   }
 
   /** Notes that `name` needs an id, unless it is remembered. */
-  want(name: string, cluster = "", attributes: Buffer | null = null): void {
+  want(name: string, cluster = "", resource: ResourceRow | null = null): void {
     if ((cluster === "" ? this.#plain : this.#ids.get(cluster))?.has(name)) return;
     const wanted = this.#wanted.get(cluster) ?? new Map<string, string | null>();
     this.#wanted.set(cluster, wanted);
-    if (!wanted.has(name)) wanted.set(name, attributes?.toString() ?? null);
+    if (!wanted.has(name)) wanted.set(name, resource && spelled(resource));
   }
 
   forget(): void {
@@ -160,6 +161,10 @@ export class Dictionary {
     }
   }
 }
+
+/** As a JSON array of attributes and, where there is one, detail. */
+const spelled = ({ attributes, detail }: ResourceRow): string =>
+  `[${attributes.toString()}${detail === null ? "" : `,${detail.toString()}`}]`;
 
 const keyOf = (cluster: string, name: string): string => `${cluster}\0${name}`;
 

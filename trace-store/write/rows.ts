@@ -81,6 +81,6 @@ function withInlineNames(row: SpanRow, names: Dictionaries): Buffer {
       ? `,"inline_resource":${row.resource.attributes.toString()}`
       : "";
   const head = `{"inline":${inline.replaceAll("\\u0000", "\\ufffd")}${resource}`;
-  const rest = row.detail?.toString().trimStart().slice(1) ?? "}";
+  const rest = (row.detail ?? row.resource.detail)?.toString().trimStart().slice(1) ?? "}";
   return Buffer.from(/^\s*\}/.test(rest) ? `${head}}` : `${head},${rest}`);
 }

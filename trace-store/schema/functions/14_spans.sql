@@ -21,7 +21,7 @@ SELECT
   s.attempt,
   s.attributes,
   coalesce(s.resource_attributes, s.detail -> 'inline_resource') AS resource,
-  s.detail,
+  coalesce(s.detail, s.resource_detail) AS detail,
   replace(s.trace_id::text, '-', '') AS trace_hex,
   (extract(epoch FROM s.start_time) * 1000000)::bigint * 1000 + s.start_ns AS start_unix_nano,
   s.duration_ns
