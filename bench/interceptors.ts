@@ -83,7 +83,11 @@ export const bench: Runnable = {
     });
     table(heap);
 
-    const throughput = await measureThroughput({ messages: short ? 20_000 : 200_000, rounds, progress });
+    const throughput = await measureThroughput({
+      messages: short ? 30_000 : 100_000,
+      rounds,
+      progress,
+    });
     table(
       throughput.map(({ work, untracedPerS, openTelemetryRatio, kafkaTrailRatio, isJudged }) => ({
         work,

@@ -2,7 +2,7 @@ import { context, propagation, trace, type TextMapPropagator } from "@openteleme
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { B3InjectEncoding, B3Propagator } from "@opentelemetry/propagator-b3";
 import { JaegerPropagator } from "@opentelemetry/propagator-jaeger";
-import type { KafkaMessage } from "kafkajs";
+import type { IHeaders, KafkaMessage } from "kafkajs";
 import { createPropagator } from "../export/propagators.ts";
 import { traceKafka, type TraceOptions } from "../index.ts";
 import { FakeKafka } from "./support/fake-kafka.ts";
@@ -24,16 +24,20 @@ async function trip(options: TraceOptions) {
   await kafka.consumer({ groupId: "g" }).run({
     eachMessage: async () => void (seen = propagation.getActiveBaggage()?.getEntry("tenant")?.value),
   });
-  // As from a broker: every header a Buffer.
-  const headers = Object.entries(fake.log[0]?.message.headers ?? {}).map(
-    ([name, value]) => [name, Buffer.from(value as string)] as const,
-  );
-  const message = { offset: "0", headers: Object.fromEntries(headers) } as KafkaMessage;
+  const headers = fetched(fake.log[0]?.message.headers);
+  const message = { offset: "0", headers } as KafkaMessage;
   await fake.consumers[0]?.deliver({ topic: "orders", messages: [message] });
 
   const [sent] = named(finished(), "send orders");
   const [processed] = named(finished(), "process orders");
-  return { names: headers.map(([name]) => name).sort(), sent, processed, seen };
+  return { names: Object.keys(headers).toSorted(), sent, processed, seen };
+}
+
+/** Headers as they come from a broker: each a Buffer. */
+function fetched(headers: IHeaders = {}): Record<string, Buffer> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Buffer.from(value as string)]),
+  );
 }
 
 const PROPAGATORS: [string, TextMapPropagator, string[]][] = [
@@ -70,6 +74,29 @@ test.each(PROPAGATORS)(
     expect(processed?.parentSpanContext?.spanId).toBe(sent?.spanContext().spanId);
   },
 );
+
+test.each(PROPAGATORS)("%s is read from each message of a batch, for its links", async (_, propagator) => {
+  const { tracer, finished } = tracing();
+  const fake = new FakeKafka();
+  const kafka = traceKafka(fake.client, { tracer, propagator });
+  const producer = kafka.producer();
+  for (const value of ["a", "b"]) await producer.send({ topic: "orders", messages: [{ value }] });
+  await kafka.consumer({ groupId: "g" }).run({ eachBatch: async () => {} });
+
+  await fake.consumers[0]?.deliver({
+    topic: "orders",
+    messages: fake.log.map(({ message }, i) => ({
+      offset: String(i),
+      headers: fetched(message.headers),
+    })) as never,
+  });
+
+  const sent = named(finished(), "send orders").map((span) => span.spanContext());
+  const [batch] = named(finished(), "process orders");
+  expect(batch?.links.map(({ context: { traceId, spanId } }) => ({ traceId, spanId }))).toEqual(
+    sent.map(({ traceId, spanId }) => ({ traceId, spanId })),
+  );
+});
 
 const WITH_BAGGAGE = new CompositePropagator({
   propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
