@@ -27,6 +27,8 @@ export interface NoharmOptions {
 }
 
 const PROGRESS_EVERY = 10_000;
+/** The lives that mutants are shown are the same in every run: whether one is seen must not depend on luck. */
+const MUTANT_SEED = 20_260_101;
 
 /**
  * Lives generated lives of an app twice, with an untraced and a traced client of equal fake brokers, and demands that
@@ -78,7 +80,7 @@ export const gate: Runnable = {
     if (found.harm !== undefined) progress(found.harm);
     const mutants: Record<string, boolean> = {};
     for (const mutant of Object.keys(MUTANTS)) {
-      mutants[mutant] = (await findHarm({ cases: 2_000, seed, mutant })).harm !== undefined;
+      mutants[mutant] = (await findHarm({ cases: 2_000, seed: MUTANT_SEED, mutant })).harm !== undefined;
     }
     table([
       { client: "traced", cases: found.cases, verdict: found.harm === undefined ? "no harm" : "HARM" },
