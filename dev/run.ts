@@ -1,6 +1,7 @@
-import { join } from "node:path";
-import { readdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import type { Runnable, RunOptions } from "./contract.ts";
+import { repositoryRoot } from "./root.ts";
 
 /** Reads `name --short --spans 1e6` into a name, the short form, and the rest as pairs. */
 export function readArguments(argv: readonly string[]): {
@@ -43,7 +44,27 @@ function find(folder: string, kind: "gate" | "bench"): Runnable[] {
 }
 
 /**
- * Runs one gate or bench by name: progress on stderr, a table and at last one JSON line on stdout.
+ * Says what is going on on stderr, and in a file that any terminal may follow. The run outlives the terminal it was
+ * started from, and a reader who has had enough.
+ */
+function openProgress(name: string): (line: string) => void {
+  const directory = join(repositoryRoot(), ".build", "progress");
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, `${name}.log`);
+  writeFileSync(file, "");
+  process.on("SIGHUP", () => undefined);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  const say = (line: string): void => {
+    appendFileSync(file, `${new Date().toISOString().slice(11, 19)} ${line}\n`);
+    process.stderr.write(`${name}: ${line}\n`);
+  };
+  process.stderr.write(`${name}: to watch from another terminal: tail -f ${relative(process.cwd(), file)}\n`);
+  return say;
+}
+
+/**
+ * Runs one gate or bench by name: progress on stderr and in `.build/progress/<name>.log`, a table and at last one JSON line
+ * on stdout.
  *
  * Exit code 0 if it passed, 1 if not, 2 if there is none of that name.
  */
@@ -58,10 +79,12 @@ export async function runNamed(folder: string, kind: "gate" | "bench"): Promise<
     );
     process.exit(2);
   }
-  const progress = (line: string) => void process.stderr.write(`${chosen.name}: ${line}\n`);
+  const progress = openProgress(chosen.name);
   try {
     const { passed, figures } = await chosen.run({ ...options, progress, table: printTable });
-    process.stdout.write(`${JSON.stringify({ name: chosen.name, passed, figures })}\n`);
+    const last = JSON.stringify({ name: chosen.name, passed, figures });
+    progress(passed ? `passed: ${last}` : `FAILED: ${last}`);
+    process.stdout.write(`${last}\n`);
     process.exit(passed ? 0 : 1);
   } catch (error) {
     progress(error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -19,6 +19,8 @@ export interface StoreOptions {
   readonly brokers?: readonly string[];
   /** Default: three free ones. */
   readonly ports?: { readonly http: number; readonly otlpGrpc: number; readonly otlpHttp: number };
+  /** Another program than the store's own: a mutant. */
+  readonly program?: string;
   /** More `KAFKA_TRAIL_*` variables. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -32,7 +34,7 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   const logFile = emptyLog(directory.path, "store.log");
   const child = await startChild({
     command: process.execPath,
-    args: [join(repositoryRoot(), "trace-store", "bin", "kafka-trail.js"), "up"],
+    args: [options.program ?? join(repositoryRoot(), "trace-store", "bin", "kafka-trail.js"), "up"],
     logFile,
     env: {
       ...process.env,

@@ -1,92 +1,81 @@
-import { CompressionTypes, Kafka, logLevel } from "kafkajs";
 import type { Runnable, RunOptions } from "../dev/contract.ts";
-import { waitUntil } from "../dev/wait.ts";
-import { migratedDatabase } from "../test/support/database.ts";
-import { aSpan, encodeTraces } from "../test/support/otlp.ts";
-import { POISONS, type Poison } from "../test/support/poisons.ts";
-import { kafkaBrokers } from "../test/support/services.ts";
-import { createTopic } from "../test/support/topics.ts";
-import { Indexers } from "./support/indexers.ts";
+import type { Mutant } from "./support/mutant.ts";
+import { runPoison, type PoisonResult } from "./support/poison-run.ts";
 import { withServices } from "./support/services.ts";
+import { runTrials } from "./support/trials.ts";
 
-const PARTITIONS = 12;
-const SPANS_PER_RECORD = 100;
-/** One record in so many is poison: 1 % of the spans' records. */
-const POISON_EVERY = 100;
+const KINDS_MIN = 40;
 const LATE_MS_MAX = 10_000;
 
-/** A poison of its own bytes: an unlike tail where the form allows one would change what is wrong with it. */
-const isRefused = (poison: Poison): poison is Poison & { expected: { quarantined: string } } =>
-  "quarantined" in poison.expected;
+const TAKE = "ingest/kafka-batch.js";
 
-async function play({ short, progress, table }: RunOptions) {
-  const spans = short ? 60_000 : 1_000_000;
-  const database = await migratedDatabase();
-  const topic = await createTopic("poison", PARTITIONS, { "max.message.bytes": "4194304" });
-  const indexers = new Indexers({ brokers: kafkaBrokers(), databaseUrl: database.url, topic });
-  await indexers.start();
-  const producer = new Kafka({ brokers: kafkaBrokers(), logLevel: logLevel.NOTHING }).producer();
-  await producer.connect();
+/** What bad data does to a store that deals with it otherwise. */
+const MUTANTS: readonly { readonly mutant: Mutant; readonly seen: (it: PoisonResult) => boolean }[] = [
+  {
+    mutant: {
+      name: "bad data stops the partition",
+      file: TAKE,
+      edits: [{ find: "if (!(error instanceof malformed_ts_1.MalformedError))", replace: "if (true)" }],
+    },
+    seen: (it) => it.stored < it.good,
+  },
+  {
+    mutant: {
+      name: "bad data is thrown away",
+      file: TAKE,
+      edits: [
+        {
+          find: "quarantined.push((0, quarantine_of_ts_1.quarantineOf)(error.reason, bytes, place));",
+          replace: "",
+        },
+      ],
+    },
+    seen: (it) => it.stored === it.good && it.wrong > 0,
+  },
+  {
+    mutant: {
+      name: "one reason for everything",
+      file: "ingest/quarantine-of.js",
+      edits: [{ find: "        reason,\n", replace: '        reason: "malformed",\n' }],
+    },
+    seen: (it) => it.stored === it.good && it.wrong > 0,
+  },
+  {
+    mutant: {
+      name: "NUL is let through",
+      file: "ingest/sanitise.js",
+      edits: [
+        {
+          find: 'return text.includes("\\0") ? text.replace(NUL, exports.REPLACEMENT) : text;',
+          replace: "return text;",
+        },
+      ],
+    },
+    seen: (it) => it.wrong > 0,
+  },
+];
 
-  let good = 0;
-  const sentPoisons = new Map<Poison, number>();
-  const send = (value: Buffer, partition: number) =>
-    producer.send({ topic, messages: [{ value, partition }], compression: CompressionTypes.GZIP });
-  for (let record = 0; good < spans || sentPoisons.size < POISONS.length; record++) {
-    if (record % POISON_EVERY === 0 || good >= spans) {
-      const poison = POISONS[sentPoisons.size % POISONS.length] as Poison;
-      await send(poison.bytes, record % PARTITIONS);
-      sentPoisons.set(poison, (sentPoisons.get(poison) ?? 0) + 1);
-    } else {
-      await send(
-        encodeTraces(Array.from({ length: SPANS_PER_RECORD }, () => aSpan({ service: "good" }))),
-        record % PARTITIONS,
-      );
-      good += SPANS_PER_RECORD;
-      if (good % 50_000 === 0) progress(`${good} good spans sent`);
-    }
-  }
-  const sentAt = performance.now();
-  await producer.disconnect();
-  const count = async (sql: string, values: unknown[] = []) =>
-    Number((await database.pool.query<{ count: string }>(sql, values)).rows[0]?.count);
-  const isThere = async () =>
-    (await count("SELECT count(*) FROM trail.spans WHERE service = 'good'")) >= good;
-  await waitUntil("every good span being stored", isThere, { timeoutMs: 120_000 }).catch(() => undefined);
-  const lateMs = Math.round(performance.now() - sentAt);
-  await indexers.stop();
-
-  const wrong: string[] = [];
-  for (const poison of POISONS.filter(isRefused)) {
-    const kept = await count("SELECT count(*) FROM trail_private.quarantine WHERE reason = $1", [
-      poison.expected.quarantined,
-    ]);
-    if (kept === 0) wrong.push(`${poison.name}: no ${poison.expected.quarantined}`);
-  }
-  const stored = await count("SELECT count(*) FROM trail.spans WHERE service = 'good'");
-  const { rows } = await database.pool.query<{ reason: string; count: string }>(
-    "SELECT reason, count(*) FROM trail_private.quarantine GROUP BY 1 ORDER BY 1",
+async function run({ short, progress, table, args }: RunOptions) {
+  const holds = (it: PoisonResult) =>
+    it.stored === it.good && it.wrong === 0 && it.kinds >= KINDS_MIN && it.lateMs <= LATE_MS_MAX;
+  const whole = {
+    name: "1 % poison",
+    expected: holds,
+    run: () => runPoison({ spans: short ? 60_000 : 1_000_000, progress }),
+  };
+  const faults = MUTANTS.map(({ mutant, seen }) => ({
+    name: `mutant: ${mutant.name}`,
+    expected: seen,
+    verdict: "seen" as const,
+    run: () => runPoison({ spans: 20_000, progress, mutant }),
+  }));
+  return withServices(progress, () =>
+    runTrials(short ? [whole] : [whole, ...faults], { progress, table, args }),
   );
-  await database.drop();
-  table(rows.map((row) => ({ reason: row.reason, kinds: Number(row.count) })));
-  for (const line of wrong) progress(line);
-  const figures = {
-    good,
-    stored,
-    poisonKinds: POISONS.length,
-    reasons: rows.length,
-    wrong: wrong.length,
-    lateMs,
-    lateMsMax: LATE_MS_MAX,
-  };
-  return {
-    passed: stored === good && POISONS.length >= 40 && wrong.length === 0 && lateMs <= LATE_MS_MAX,
-    figures,
-  };
 }
 
 export const gate: Runnable = {
   name: "poison",
   summary: "forty kinds of bad records among good ones: every good span stored, every bad one in quarantine",
-  run: (options) => withServices(options.progress, () => play(options)),
+  run,
 };

@@ -6,8 +6,10 @@ import { findKafkaRuntime } from "../dev/kafka-jars.ts";
 import { quiet } from "../dev/progress.ts";
 import { readCommitRecord } from "../trace-store/watch/commit-record.ts";
 import type { Watcher, WatcherOptions } from "../trace-store/watch/start-watcher.ts";
+import { TruthWriter } from "../trace-store/watch/truth-writer.ts";
 import type { TestDatabase } from "./support/database.ts";
 import { slicedDatabase } from "./support/sliced-database.ts";
+import { withClient } from "./support/stores.ts";
 import { createTopic, createTopicNamed } from "./support/topics.ts";
 import { appendMessages, commitOffset, untilRow, watcherOf, withAdmin } from "./support/watching.ts";
 
@@ -135,6 +137,40 @@ test("a group that was deleted is gone, and its last position is kept", async ()
   await expect(
     untilRow(database, POSITION, [topic, group], { committed: 3, is_gone: true, state: "Gone" }),
   ).resolves.toBeDefined();
+});
+
+test("a group that was deleted before any look listed it is gone as well, at the second look without it", async () => {
+  const cluster = "watch-unlisted";
+  const sweep = {
+    at: new Date(),
+    clusterId: "test",
+    topics: [{ topic: cluster, topicUuid: null, logs: [{ partition: 0, logStart: 0n, logEnd: 9n }] }],
+    groups: [],
+    commits: [],
+    way: "consumer_offsets" as const,
+    pollMs: 100,
+    problem: null,
+  };
+  const states = () =>
+    database.pool.query(
+      `SELECT g.name, s.state FROM trail_private.consumer_groups g LEFT JOIN trail_private.group_states s USING (consumer_group_id)
+       WHERE g.cluster = $1 ORDER BY 1`,
+      [cluster],
+    );
+  const seen: unknown[] = [];
+
+  await withClient(database.url, async (client) => {
+    const writer = await TruthWriter.open(client, cluster);
+    await writer.writeSweep(sweep);
+    const commit = { groupId: "once", topic: cluster, partition: 0, committed: 3n, atMs: Date.now() };
+    await writer.writeCommits([commit]);
+    for (let look = 0; look < 2; look++) {
+      await writer.writeSweep(sweep);
+      seen.push((await states()).rows);
+    }
+  });
+
+  expect(seen).toEqual([[{ name: "once", state: null }], [{ name: "once", state: "Gone" }]]);
 });
 
 test("of two watchers of one cluster one works, and the other takes over when it stops", async () => {

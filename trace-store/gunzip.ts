@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { createGunzip, gunzip } from "node:zlib";
 
 /** Says that bytes would unpack to more than is allowed. */
 export class TooLargeError extends Error {
@@ -17,8 +17,9 @@ const PIECE_BYTES_MIN = 16_384;
 /**
  * Unpacks gzip, but never more than `bytesMax`.
  *
- * What says itself that it is larger is refused before a byte is unpacked; what lies about it, once it has grown so far.
- * Throws {@link TooLargeError}, or zlib's own error where the bytes are no gzip.
+ * What says itself that it is larger is refused before a byte is unpacked. What unpacks to more than it says is of several
+ * members, or lies: it is measured first, and nothing of it is kept. Throws {@link TooLargeError}, or zlib's own error where
+ * the bytes are no gzip.
  */
 export async function gunzipAtMost(bytes: Buffer, bytesMax: number): Promise<Buffer> {
   const told = bytes.length > TRAILER_BYTES ? bytes.readUInt32LE(bytes.length - TRAILER_BYTES) : 0;
@@ -28,9 +29,20 @@ export async function gunzipAtMost(bytes: Buffer, bytesMax: number): Promise<Buf
     // In one piece where the trailer tells the truth: the pieces of 16 KiB that it is by default are put together at the
     // end, which takes the memory twice.
     const chunkSize = Math.max(PIECE_BYTES_MIN, Math.min(told, bytes.length * RATIO_MAX) + 1);
-    return await unzip(bytes, { maxOutputLength: bytesMax, chunkSize });
+    return await unzip(bytes, { maxOutputLength: Math.max(1, told), chunkSize });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "ERR_BUFFER_TOO_LARGE") throw cause;
-    throw new TooLargeError(`It unpacks to more than ${bytesMax} bytes.`, { cause });
+  }
+  await measure(bytes, bytesMax);
+  return unzip(bytes, { maxOutputLength: bytesMax });
+}
+
+async function measure(bytes: Buffer, bytesMax: number): Promise<void> {
+  const unpacking = createGunzip();
+  unpacking.end(bytes);
+  let total = 0;
+  for await (const piece of unpacking as AsyncIterable<Buffer>) {
+    total += piece.length;
+    if (total > bytesMax) throw new TooLargeError(`It unpacks to more than ${bytesMax} bytes.`);
   }
 }

@@ -33,6 +33,12 @@ export function createOperations(config: Config, version: string, createLog: () 
       const { readQuarantine } = await import("./write/read-quarantine.ts");
       return asClient((client) => readQuarantine(client, hash));
     },
+    async retryQuarantined(target) {
+      const { retryAll } = await import("./retry-quarantined.ts");
+      return asClient((client) =>
+        retryAll(client, { ...config, databaseUrl: databaseUrlOf(config) }, target),
+      );
+    },
   };
 }
 

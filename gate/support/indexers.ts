@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { emptyLog, startChild, temporaryDirectory, type Child } from "../../dev/child.ts";
 import { repositoryRoot } from "../../dev/root.ts";
@@ -69,7 +70,12 @@ export class Indexers {
     await this.#directory.remove();
   }
 
-  get logDirectory(): string {
-    return this.#directory.path;
+  /** How often the indexers have logged something, those that are gone included. */
+  countInLogs(words: string): number {
+    const { path } = this.#directory;
+    return readdirSync(path).reduce(
+      (count, file) => count + readFileSync(join(path, file), "utf8").split(words).length - 1,
+      0,
+    );
   }
 }

@@ -39,7 +39,13 @@ export interface LoadRunResult extends LoadFaults {
   readonly seconds: number;
   /** Largest resident memory of an indexer. */
   readonly peakMib: number;
+  /** Parts that an indexer had in hand when another one had moved their partition on. */
+  readonly fences: number;
 }
+
+/** Nothing is lost, doubled or corrupt. */
+export const isWhole = ({ lost, doubled, corrupt }: LoadFaults): boolean =>
+  lost === 0 && doubled === 0 && corrupt === 0;
 
 const PARTITIONS = 12;
 const SPANS_PER_RECORD = 250;
@@ -69,8 +75,9 @@ export async function runLoad(
 
   try {
     const { seconds, peakMib } = await carry(options, { database, topic, indexers }, disturb);
-    await indexers.stop();
-    return { ...(await checkLoad(database.pool, options.spans)), seconds, peakMib };
+    await Promise.all(indexers.running.map((child) => child.stop()));
+    const fences = indexers.countInLogs("another indexer moved this partition");
+    return { ...(await checkLoad(database.pool, options.spans)), seconds, peakMib, fences };
   } finally {
     await indexers.stop();
     await database.drop();

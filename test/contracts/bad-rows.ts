@@ -100,13 +100,24 @@ export function badRowsContract(server: () => TestServer | undefined): void {
     rows[30] = aSpanRow({ ranges: [{ role: 1, topic: "t", partition: 0, firstOffset: 9n, lastOffset: 8n }] });
     rows[31] = aSpanRow({ partition: 3_000_000_000, topic: "t" });
 
-    const result = await store.writer.write({ parts: [aPart(rows, { advance: anAdvance(0, 300) })] });
+    const records = [
+      { offset: 40n, firstRow: 0 },
+      { offset: 41n, firstRow: 30 },
+      { offset: 45n, firstRow: 121 },
+    ];
+
+    const result = await store.writer.write({
+      parts: [aPart(rows, { advance: anAdvance(0, 300), records })],
+    });
 
     expect(result).toMatchObject({ stored: 294, quarantined: 6, fenced: [] });
     expect(await store.count(SPANS)).toBe(294);
     const kept = await store.query<{ reason: string }>(
       "SELECT reason, source, source_partition FROM trail_private.quarantine ORDER BY 1",
     );
+    expect(
+      await store.query("SELECT source_offset::int AS at FROM trail_private.quarantine ORDER BY 1"),
+    ).toEqual([{ at: 40 }, { at: 41 }, { at: 41 }, { at: 41 }, { at: 45 }, { at: 45 }]);
     expect(kept).toHaveLength(6);
     expect(kept[0]).toMatchObject({ source: "kafka:otlp_spans", source_partition: 0 });
     expect(kept.every(({ reason }) => reason.startsWith("poison: "))).toBe(true);

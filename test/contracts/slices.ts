@@ -44,6 +44,7 @@ export function slicesContract(
       "offset_ranges",
       "log_position_changes",
       "group_position_changes",
+      "rollups",
     ]) {
       expect([table, await slicesOf(table)]).toEqual([table, 3]);
     }
@@ -110,7 +111,7 @@ export function slicesContract(
 
     const { dropped } = await drop(later(48));
 
-    expect(dropped).toHaveLength(5);
+    expect(dropped).toHaveLength(6);
     expect(await bounds()).toEqual([hours(0, 6), hours(6, 12)]);
     expect(await drop(later(48))).toEqual({ dropped: [], oddSpans: 0 });
   });

@@ -94,7 +94,14 @@ export async function runProgram(
   const code = await runCli(argv, {
     config: { url, token },
     version: "1.2.3",
-    operations: { up: notHere, migrate: notHere, purge: notHere, quarantined: notHere, ...operations },
+    operations: {
+      up: notHere,
+      migrate: notHere,
+      purge: notHere,
+      quarantined: notHere,
+      retryQuarantined: notHere,
+      ...operations,
+    },
     stdout: sink("stdout"),
     stderr: sink("stderr"),
     isTty,

@@ -14,7 +14,9 @@ export function field(number: number, content: Buffer, length = content.length):
 
 export const TRACE_ID = hex("0af7651916cd43dd8448eb211c80319c");
 export const SPAN_ID = hex("b7ad6b7169203331");
-const START = { startTimeUnixNano: "1795250873651000000", endTimeUnixNano: "1795250873652000000" };
+/** Where a poison does not say otherwise, its span began then and took a millisecond. */
+export const START_NS = 1_795_250_873_651_000_000n;
+const START = { startTimeUnixNano: String(START_NS), endTimeUnixNano: String(START_NS + 1_000_000n) };
 
 /** A request of one span with these fields in the place of good ones. */
 export function request(span: object, resource: object = {}): Buffer {
@@ -27,7 +29,7 @@ export const rawSpan = (...parts: Buffer[]): Buffer => field(1, field(2, field(2
 export const GOOD_IDS = Buffer.concat([field(1, TRACE_ID), field(2, SPAN_ID)]);
 
 export const span = (given: Partial<TestSpan>): Buffer =>
-  encodeTraces([aSpan({ startNs: 1795250873651000000n, ...given })]);
+  encodeTraces([aSpan({ startNs: START_NS, ...given })]);
 export const attributes = (given: { [key: string]: AttributeValue }): Buffer => span({ attributes: given });
 export const json = (value: unknown): Buffer => utf8(JSON.stringify(value));
 export const jsonSpan = (given: object): object => ({

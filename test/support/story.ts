@@ -64,4 +64,5 @@ INSERT INTO trail_private.group_states (consumer_group_id, state, members, obser
 SELECT g, CASE g WHEN 5 THEN 'Empty' ELSE 'Stable' END, CASE g WHEN 5 THEN 0 ELSE 1 END, now() FROM generate_series(1, 5) g;
 INSERT INTO trail_private.ledger (topic_id, incarnation, partition, consumer_group_id, block, first_at, last_at, ranges)
 VALUES (1, 1, 3, 0, 0, now(), now(), '{[0,4800)}'), (1, 1, 3, 1, 0, now(), now(), '{[0,4750),[4751,4800)}'), (1, 1, 3, -1, 0, now(), now(), '{[4790,4792)}');
+INSERT INTO trail_private.rollups SELECT * FROM trail_private.sum_up(now() - interval '1 hour', now());
 `;

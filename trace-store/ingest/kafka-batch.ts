@@ -1,7 +1,7 @@
 import type { Batch, KafkaMessage } from "kafkajs";
 import { REFUSED_HEADER } from "../kafka/refused-records.ts";
 import type { QuarantineRow, SpanRow } from "../span/span-row.ts";
-import type { ResumePosition, WritePart } from "../span/write-part.ts";
+import type { ResumePosition, SourceRecord, WritePart } from "../span/write-part.ts";
 import { decodeRecord } from "./detect.ts";
 import { partOf } from "./intake.ts";
 import { MalformedError } from "./malformed.ts";
@@ -30,15 +30,18 @@ export function* takeMessages(
   let from = position.next;
   let rows: SpanRow[] = [];
   let quarantined: QuarantineRow[] = [];
+  let records: SourceRecord[] = [];
   const cut = (to: bigint): WritePart => {
     const part = partOf({ rows, quarantined }, { clusterId, topic, partition, incarnation, from, to });
-    [rows, quarantined, from] = [[], [], to];
-    return part;
+    const told = { ...part, records };
+    [rows, quarantined, records, from] = [[], [], [], to];
+    return told;
   };
 
   for (const message of batch.messages) {
     const messageOffset = BigInt(message.offset);
     if (messageOffset < from) continue;
+    records.push({ offset: messageOffset, firstRow: rows.length });
     takeMessage(
       message,
       { source: `kafka:${topic}`, partition, sourceOffset: messageOffset },

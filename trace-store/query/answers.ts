@@ -21,8 +21,10 @@ export interface Freshness {
 export interface WatcherAnswer {
   readonly cluster: string;
   readonly way: "consumer_offsets" | "poll";
-  readonly sweptAt: string;
-  readonly ageMs: number;
+  /** When the last whole look at the broker began; `null`: there was none. */
+  readonly sweptAt: string | null;
+  /** Milliseconds since then. */
+  readonly ageMs: number | null;
   /** Why the broker cannot be seen, in words; `null` when it can. */
   readonly problem: string | null;
 }

@@ -9,6 +9,7 @@ const SLICED = [
   { table: "offset_ranges", time: "start_time", odd: "odd_time_offset_ranges" },
   { table: "log_position_changes", time: "observed_at", odd: undefined },
   { table: "group_position_changes", time: "committed_at", odd: undefined },
+  { table: "rollups", time: "minute", odd: undefined },
 ] as const;
 
 const LOCK = "7236271947";
@@ -102,6 +103,11 @@ async function makeSlice(client: ClientBase, { fromMs, toMs }: SliceBounds): Pro
       `ALTER TABLE ${parent} ATTACH PARTITION ${slice} FOR VALUES FROM ('${from}') TO ('${to}')`,
     );
     if (odd === undefined) continue;
+    if (table === "spans") {
+      await client.query(`
+        INSERT INTO trail_private.rollups_due
+        SELECT DISTINCT date_trunc('minute', ${time}) FROM trail_private.${odd} WHERE ${time} >= '${from}' AND ${time} < '${to}'`);
+    }
     await client.query(`
       WITH moved AS (
         DELETE FROM trail_private.${odd} WHERE ${time} >= '${from}' AND ${time} < '${to}' RETURNING *)

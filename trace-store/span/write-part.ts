@@ -16,12 +16,23 @@ export interface SourceAdvance extends SourcePartition {
   readonly to: bigint;
 }
 
+/** One record among those of a part. */
+export interface SourceRecord {
+  readonly offset: bigint;
+  /** Index of its first row; the next record's says where they end. */
+  readonly firstRow: number;
+}
+
 /** What is written together or not at all: the rows of one piece of one source, and how far it advances that source. */
 export interface WritePart {
   /** `null` for OTLP, whose sender asks again by itself. */
   readonly advance: SourceAdvance | null;
   readonly rows: SpanRow[];
   readonly quarantined: QuarantineRow[];
+  /** In order, the records of the source that the rows came in: a row that Postgres refuses is named by its own. */
+  readonly records?: readonly SourceRecord[];
+  /** Hashes of entries of quarantine that the rows come from: gone with the same commit. */
+  readonly released?: readonly Buffer[];
   /** What the part holds in memory, estimated. */
   readonly bytes: number;
 }

@@ -36,6 +36,8 @@ export class TruthWriter {
   #slicesReadAtMs = -SLICES_REMEMBERED_MS;
   /** Commits that only the next sweep can place: of topics not known yet, backwards, or of offsets that were gone. */
   #waiting: Commit[] = [];
+  /** Groups with offsets that the last sweep did not list: they may have begun while it ran, so the next one decides. */
+  #unlisted: ReadonlySet<string> = new Set();
 
   private constructor(client: ClientBase, cluster: string, known: Known) {
     this.#client = client;
@@ -180,9 +182,15 @@ export class TruthWriter {
   async #writeGroups(sweep: Sweep): Promise<void> {
     const { groups, groupIds } = this.#known;
     const listed = new Set(sweep.groups.map(({ groupId }) => groupId));
-    const left = [...groups.values()]
-      .filter((it) => !listed.has(it.groupId) && it.state !== "Gone")
-      .map(({ groupId }) => ({ groupId, state: "Gone", members: 0 }));
+    const unlisted = this.#groupsWithoutState().filter((it) => !listed.has(it));
+    const left = [
+      ...[...groups.values()]
+        .filter((it) => !listed.has(it.groupId) && it.state !== "Gone")
+        .map(({ groupId }) => groupId),
+      // Deleted before any sweep listed them: the commit stream alone has told of them.
+      ...unlisted.filter((it) => this.#unlisted.has(it)),
+    ].map((groupId) => ({ groupId, state: "Gone", members: 0 }));
+    this.#unlisted = new Set(unlisted);
     const changed = [...sweep.groups, ...left].filter((look) => {
       const was = groups.get(look.groupId);
       return was?.state !== look.state || was.members !== look.members;
@@ -196,6 +204,14 @@ export class TruthWriter {
       changed.map(({ members }) => members),
       sweep.at,
     ]);
+  }
+
+  /** Of these, only commits are known. */
+  #groupsWithoutState(): string[] {
+    const { positions, groups } = this.#known;
+    const names = new Set<string>();
+    for (const key of positions.keys()) names.add(key.slice(0, key.indexOf("\0")));
+    return [...names].filter((it) => !groups.has(it));
   }
 
   async #learnGroups(groupIds: readonly string[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { type Client } from "pg";
-import { type QuarantineRow, type SpanRow } from "../span/span-row.ts";
+import { type SpanRow } from "../span/span-row.ts";
 import type { WritePart } from "../span/write-part.ts";
+import { quarantineOfRow, withoutRows } from "./poison-row.ts";
 import { copyRanges, copySpans, type SpanEncoding, type SpanTables } from "./span-tables.ts";
 import { isRowPoison } from "./sqlstate.ts";
 
@@ -33,13 +34,12 @@ export async function withoutPoison(
     await client.query("ROLLBACK");
   }
   return parts.map((part) => ({
-    ...part,
-    rows: part.rows.filter((row) => !poison.has(row)),
+    ...withoutRows(part, (row) => poison.has(row)),
     quarantined: [
       ...part.quarantined,
       ...part.rows.flatMap((row) => {
         const said = poison.get(row);
-        return said === undefined ? [] : quarantineRow(part, row, said);
+        return said === undefined ? [] : quarantineOfRow(part, row, said);
       }),
     ],
   }));
@@ -69,32 +69,4 @@ async function halve(
     await halve(client, encoding, rows.slice(0, middle), poison);
     await halve(client, encoding, rows.slice(middle), poison);
   }
-}
-
-function quarantineRow({ advance }: WritePart, row: SpanRow, said: string): QuarantineRow {
-  const bytes = Buffer.from(
-    JSON.stringify(row, (_, value: unknown) => {
-      if (typeof value === "bigint") return value.toString();
-      return isBufferJson(value) ? Buffer.from(value.data).toString() : value;
-    }),
-  );
-  return {
-    reason: `poison: ${said}`,
-    source: advance === null ? "otlp" : `kafka:${advance.topic}`,
-    partition: advance?.partition ?? null,
-    sourceOffset: advance?.from ?? null,
-    bytes,
-    bytesTotal: bytes.length,
-  };
-}
-
-/** A Buffer turns itself into this before a replacer sees it. */
-function isBufferJson(value: unknown): value is { type: "Buffer"; data: number[] } {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "type" in value &&
-    value.type === "Buffer" &&
-    "data" in value
-  );
 }

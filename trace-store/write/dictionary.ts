@@ -13,19 +13,27 @@ interface Wanted {
 /** How one dictionary table is asked and filled. Parameters: clusters, names, attributes, one element each per wanted name. */
 interface DictionaryTable {
   readonly table: string;
+  /** With `isOld`: nobody has asked for it for a day. */
   readonly select: string;
   readonly insert: string;
+  /** Of the ids given, says that they were asked for, and returns those that are still there. `null`: names are kept for ever. */
+  readonly touch: string | null;
 }
+
+const IS_OLD = `seen_at < now() - interval '1 day' AS "isOld"`;
+const touch = (table: string, id: string): string =>
+  `UPDATE trail_private.${table} SET seen_at = now() WHERE ${id} = ANY ($1::int[]) RETURNING ${id} AS id`;
 
 /** A table of names alone. */
 export function named(table: string, id: string): DictionaryTable {
   return {
     table,
-    select: `SELECT ${id} AS id, '' AS cluster, name FROM trail_private.${table}
+    select: `SELECT ${id} AS id, '' AS cluster, name, ${IS_OLD} FROM trail_private.${table}
              WHERE name = ANY ($2::text[]) AND cardinality($1::text[]) + cardinality($3::text[]) >= 0`,
     insert: `INSERT INTO trail_private.${table} (name)
              SELECT name FROM unnest($1::text[], $2::text[], $3::text[]) AS w (cluster, name, attributes)
              ORDER BY name ON CONFLICT DO NOTHING`,
+    touch: touch(table, id),
   };
 }
 
@@ -33,12 +41,13 @@ export function named(table: string, id: string): DictionaryTable {
 export function clustered(table: string, id: string): DictionaryTable {
   return {
     table,
-    select: `SELECT d.${id} AS id, d.cluster, d.name FROM trail_private.${table} d
+    select: `SELECT d.${id} AS id, d.cluster, d.name, false AS "isOld" FROM trail_private.${table} d
              JOIN unnest($1::text[], $2::text[], $3::text[]) AS w (cluster, name, attributes)
                ON d.cluster = w.cluster AND d.name = w.name`,
     insert: `INSERT INTO trail_private.${table} (cluster, name)
              SELECT cluster, name FROM unnest($1::text[], $2::text[], $3::text[]) AS w (cluster, name, attributes)
              ORDER BY cluster, name ON CONFLICT DO NOTHING`,
+    touch: null,
   };
 }
 
@@ -46,11 +55,12 @@ export function clustered(table: string, id: string): DictionaryTable {
 export function hashed(table: string, id: string): DictionaryTable {
   return {
     table,
-    select: `SELECT ${id} AS id, '' AS cluster, encode(hash, 'hex') AS name FROM trail_private.${table}
+    select: `SELECT ${id} AS id, '' AS cluster, encode(hash, 'hex') AS name, ${IS_OLD} FROM trail_private.${table}
              WHERE hash IN (SELECT decode(name, 'hex') FROM unnest($1::text[], $2::text[], $3::text[]) AS w (cluster, name, attributes))`,
     insert: `INSERT INTO trail_private.${table} (hash, attributes, detail)
              SELECT decode(name, 'hex'), (attributes::json -> 0)::jsonb, (attributes::json -> 1)::jsonb FROM unnest($1::text[], $2::text[], $3::text[]) AS w (cluster, name, attributes)
              ORDER BY 1 ON CONFLICT DO NOTHING`,
+    touch: touch(table, id),
   };
 }
 
@@ -59,6 +69,8 @@ const NAME_LENGTH_MAX = 512;
 /** Names that found no room are asked for again after this long: the cap may have been raised, or rows deleted. */
 const BEYOND_CAP_MS = 60_000;
 const BEYOND_CAP_NAMES_MAX = 10_000;
+/** After this long everything is asked for again, which says that it is in use: much less than the day after which that is doubted. */
+const REMEMBERED_MS = 600_000;
 
 /** One dictionary table and what we remember of it. */
 export class Dictionary {
@@ -69,6 +81,7 @@ export class Dictionary {
   #plain: ReadonlyMap<string, number> | undefined;
   #beyondCap = 0;
   #beyondCapSinceMs = 0;
+  #rememberedSinceMs = 0;
   #wanted = new Map<string, Map<string, string | null>>();
 
   constructor(table: DictionaryTable, cap: number) {
@@ -86,11 +99,13 @@ export class Dictionary {
     return (cluster === "" ? this.#plain : this.#ids.get(cluster))?.get(name) ?? 0;
   }
 
-  /** Forgets, from time to time, which names found no room. To be called between two batches. */
+  /** Forgets, from time to time, which names found no room, and now and then everything. To be called between two batches. */
   expire(): void {
-    if (this.#beyondCap === 0) return;
+    const nowMs = Date.now();
     const isDue =
-      Date.now() - this.#beyondCapSinceMs > BEYOND_CAP_MS || this.#beyondCap > BEYOND_CAP_NAMES_MAX;
+      nowMs - this.#rememberedSinceMs > REMEMBERED_MS ||
+      (this.#beyondCap > 0 &&
+        (nowMs - this.#beyondCapSinceMs > BEYOND_CAP_MS || this.#beyondCap > BEYOND_CAP_NAMES_MAX));
     if (isDue) this.forget();
   }
 
@@ -105,6 +120,7 @@ export class Dictionary {
   forget(): void {
     this.#ids.clear();
     this.#plain = undefined;
+    this.#rememberedSinceMs = Date.now();
     this.#beyondCap = 0;
   }
 
@@ -139,11 +155,26 @@ export class Dictionary {
   }
 
   async #select(client: ClientBase, wanted: readonly Wanted[]): Promise<Map<string, number>> {
-    const { rows } = await client.query<{ id: number; cluster: string; name: string }>(
+    const { rows } = await client.query<{ id: number; cluster: string; name: string; isOld: boolean }>(
       this.#table.select,
       parametersOf(wanted),
     );
-    return new Map(rows.map(({ id, cluster, name }) => [keyOf(cluster, name), id]));
+    const gone = await this.#touch(
+      client,
+      rows.filter(({ isOld }) => isOld).map(({ id }) => id),
+    );
+    return new Map(
+      rows.filter(({ id }) => !gone.has(id)).map(({ id, cluster, name }) => [keyOf(cluster, name), id]),
+    );
+  }
+
+  /** Of names that were not asked for for long, one may be dropped between our look and this: it is given a new id. */
+  async #touch(client: ClientBase, ids: readonly number[]): Promise<ReadonlySet<number>> {
+    const gone = new Set(ids);
+    if (ids.length === 0 || this.#table.touch === null) return new Set();
+    const { rows } = await client.query<{ id: number }>(this.#table.touch, [ids]);
+    for (const { id } of rows) gone.delete(id);
+    return gone;
   }
 
   async #insert(client: ClientBase, missing: readonly Wanted[]): Promise<void> {

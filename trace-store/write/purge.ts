@@ -42,6 +42,10 @@ export async function purge(
       counts.spans += found.traceIds.length;
       counts.links += await forgetRowsOf(client, place.links, found);
       counts.ranges += await forgetRowsOf(client, place.ranges, found);
+      await client.query(
+        "INSERT INTO trail_private.rollups_due SELECT DISTINCT date_trunc('minute', t) FROM unnest($1::timestamptz[]) t",
+        [found.startTimes],
+      );
     }
     const quarantined = await forgetQuarantined(client, wanted);
     await client.query("COMMIT");
@@ -58,6 +62,7 @@ type Wanted = { readonly keys: readonly string[] } | { readonly traceId: string 
 interface Found {
   readonly traceIds: string[];
   readonly spanIds: string[];
+  readonly startTimes: Date[];
 }
 
 async function forgetSpans(client: ClientBase, table: string, wanted: Wanted): Promise<Found> {
@@ -69,11 +74,15 @@ async function forgetSpans(client: ClientBase, table: string, wanted: Wanted): P
           wanted.keys,
         ]
       : ["trace_id = $1::uuid", wanted.traceId];
-  const { rows } = await client.query<{ trace_id: string; span_id: string }>(
-    `DELETE FROM trail_private.${table} WHERE ${condition} RETURNING trace_id, span_id`,
+  const { rows } = await client.query<{ trace_id: string; span_id: string; start_time: Date }>(
+    `DELETE FROM trail_private.${table} WHERE ${condition} RETURNING trace_id, span_id, start_time`,
     [value],
   );
-  return { traceIds: rows.map((row) => row.trace_id), spanIds: rows.map((row) => row.span_id) };
+  return {
+    traceIds: rows.map((row) => row.trace_id),
+    spanIds: rows.map((row) => row.span_id),
+    startTimes: rows.map((row) => row.start_time),
+  };
 }
 
 async function forgetRowsOf(

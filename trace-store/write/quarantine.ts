@@ -45,6 +45,12 @@ export class Quarantine {
     await this.#makeRoom(client);
   }
 
+  /** Takes entries out in the caller's transaction, before what is found bad again is kept. */
+  async release(client: ClientBase, hashes: readonly Buffer[]): Promise<void> {
+    if (hashes.length === 0) return;
+    await client.query("DELETE FROM trail_private.quarantine WHERE hash = ANY ($1::bytea[])", [hashes]);
+  }
+
   async #makeRoom(client: ClientBase): Promise<void> {
     // pg_column_size does not read the bytes themselves; SKIP LOCKED: another indexer may be making room as well.
     await client.query(
@@ -60,7 +66,12 @@ export class Quarantine {
   }
 }
 
-/** The bytes that are cut off do not go in, but their number does. */
+/**
+ * The bytes that are cut off do not go in, but their number does. Of what was never unpacked there are none: such a record
+ * is named by where it lies, or every bomb would be the same one.
+ */
 function hashOf(row: QuarantineRow): Buffer {
-  return createHash("sha256").update(row.bytes).update(String(row.bytesTotal)).digest();
+  const hash = createHash("sha256").update(row.bytes).update(String(row.bytesTotal));
+  if (row.bytes.length === 0) hash.update(`${row.reason} ${row.source}/${row.partition}/${row.sourceOffset}`);
+  return hash.digest();
 }

@@ -5,6 +5,7 @@ import type { WriteResult } from "./batch.ts";
 import { moveSourcesOn } from "./fence.ts";
 import { type Incarnations } from "./incarnations.ts";
 import { type Ledger } from "./ledger.ts";
+import { noteLateSpans } from "./late-spans.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { type Quarantine } from "./quarantine.ts";
 import {
@@ -72,7 +73,12 @@ export async function writeOnce(
     await refuseIfSliced(client, slices, batch.oddTimes);
     stored += await writeSpans(client, encoding, ODD_TIMES, batch.oddTimes, true);
   }
+  await noteLateSpans(client, batch.inSlices);
   const quarantined = passed.flatMap((part) => part.quarantined);
+  await quarantine.release(
+    client,
+    passed.flatMap((part) => part.released ?? []),
+  );
   await quarantine.keep(client, quarantined);
   const kept = await ledger.write(client, batch.marks, encoding.names, isMoreWaiting);
   await commit(client);

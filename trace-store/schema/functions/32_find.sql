@@ -14,7 +14,9 @@ BEGIN
     SELECT * FROM trail_private.spans WHERE left(message_key, 128) = left(id, 128) AND message_key = id
     ORDER BY start_time DESC LIMIT matches_max * 10) s;
   SELECT array_agg(ROW (o.*)::trail_private.spans) INTO odd FROM (
-    SELECT * FROM trail_private.odd_time_spans WHERE message_id = id OR message_key = id LIMIT matches_max * 10) o;
+    SELECT * FROM trail_private.odd_time_spans
+    WHERE left(message_id, 128) = left(id, 128) AND message_id = id OR left(message_key, 128) = left(id, 128) AND message_key = id
+    LIMIT matches_max * 10) o;
   RETURN QUERY
     SELECT DISTINCT ON (h.start_unix_nano, h.topic, h.partition, h.message_offset) m.found_by, m.hop
     FROM (

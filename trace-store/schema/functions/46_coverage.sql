@@ -18,9 +18,9 @@ BEGIN
     LEFT JOIN trail_private.consumer_groups g ON g.consumer_group_id = l.consumer_group_id
     GROUP BY 1, 2, 3
   ), wanted AS (
-    SELECT l.partition, NULL::text AS grp, 'sent' AS what, l.first_end AS low, l.log_end AS high, l.first_seen_at AS since FROM logs l
+    SELECT l.partition, NULL::text AS grp, 'sent' AS what, greatest(l.first_end, l.ledger_from) AS low, l.log_end AS high, l.first_seen_at AS since FROM logs l
     UNION ALL
-    SELECT l.partition, g.name, 'done', min(p.first_position), max(p.committed_max), min(p.first_seen_at)
+    SELECT l.partition, g.name, 'done', greatest(min(p.first_position), max(l.ledger_from)), max(p.committed_max), min(p.first_seen_at)
     FROM logs l
     JOIN trail_private.group_positions p ON p.topic_id = l.topic_id AND p.incarnation = l.incarnation AND p.partition = l.partition AND p.gone_at IS NULL
     JOIN trail_private.consumer_groups g USING (consumer_group_id)
@@ -41,4 +41,4 @@ BEGIN
   FROM counted c ORDER BY c.partition, c.grp NULLS FIRST;
 END $$;
 
-COMMENT ON FUNCTION trail.coverage IS 'How much of each partition spans tell of, by its producers (consumer_group NULL) and by each group: seen out of the offsets that exist and are not void, counted since they were first seen. Where is_sampled, only the bounds of what was seen are known, and seen is an upper bound.';
+COMMENT ON FUNCTION trail.coverage IS 'How much of each partition spans tell of, by its producers (consumer_group NULL) and by each group: seen out of the offsets that exist and are not void, counted since they were first seen, and not further back than spans are kept. Where is_sampled, only the bounds of what was seen are known, and seen is an upper bound.';

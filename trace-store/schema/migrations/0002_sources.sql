@@ -26,7 +26,7 @@ CREATE TABLE trail_private.source_gaps (
 );
 -- One row is something that could not be stored, once however often it arrives.
 CREATE TABLE trail_private.quarantine (
-  hash             bytea PRIMARY KEY,      -- SHA-256 of all its bytes
+  hash             bytea PRIMARY KEY,      -- SHA-256 of what is kept of its bytes and of their number; of its coordinates where there are none
   reason           text NOT NULL,
   source           text NOT NULL,          -- 'kafka:<topic>', 'otlp/grpc', 'otlp/http'
   source_partition int,

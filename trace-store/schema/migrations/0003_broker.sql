@@ -20,6 +20,7 @@ CREATE TABLE trail_private.log_positions (
   log_start     bigint NOT NULL,
   log_end       bigint NOT NULL,
   first_end     bigint NOT NULL,
+  ledger_from   bigint NOT NULL DEFAULT 0, -- of offsets below, the ledger was dropped: coverage counts from here
   first_seen_at timestamptz NOT NULL,
   observed_at   timestamptz NOT NULL,     -- when it was first seen like this; it still was at watchers.swept_at
   PRIMARY KEY (topic_id, incarnation, partition)

@@ -17,6 +17,20 @@ export interface QuarantinedEntry {
   readonly bytes?: string;
 }
 
+/** An entry of quarantine that was tried again. */
+export interface RetriedEntry {
+  readonly hash: string;
+  readonly reason: string;
+  /** `stored` and `expired` are gone from quarantine, `refused` and `cut` are still there. */
+  readonly outcome: "stored" | "expired" | "refused" | "cut";
+  /** Spans that are new. */
+  readonly spans: number;
+  /** Spans that were there already. */
+  readonly duplicates: number;
+  /** What became of it, in words. */
+  readonly says: string;
+}
+
 /** What the program does to the store itself, as opposed to asking it. main.ts hands it in. */
 export interface Operations {
   /** Runs the store, or one part of it, until the process is told to stop. */
@@ -36,4 +50,8 @@ export interface Operations {
   }>;
   /** Reads what could not be stored, newest first; with `hash`, or its beginning, with bytes. */
   quarantined(asked: { readonly hash: string | undefined }): Promise<readonly QuarantinedEntry[]>;
+  /** Stores again what was kept whole: one entry by the beginning of its hash, all of a reason, or all. */
+  retryQuarantined(
+    target: { readonly hash: string } | { readonly reason: string } | { readonly all: true },
+  ): Promise<readonly RetriedEntry[]>;
 }

@@ -22,8 +22,8 @@ export const FreshnessSchema = Type.Object(
       Type.Object({
         cluster: Type.String(),
         way: Type.Enum(["consumer_offsets", "poll"]),
-        sweptAt: moment(),
-        ageMs: Type.Number(),
+        sweptAt: nullable(moment("when the last whole look at the broker began; null: there was none")),
+        ageMs: nullable(Type.Number()),
         problem: nullable(Type.String({ description: "why the broker cannot be seen, in words" })),
       }),
     ),

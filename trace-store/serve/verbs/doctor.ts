@@ -69,7 +69,11 @@ function watcherChecks({ watchers }: Freshness): HealthCheck[] {
     return [{ name: "watcher", isReady: true, says }];
   }
   return watchers.map(({ cluster, way, ageMs, problem }) => {
-    const seen = `Commits are read ${way === "poll" ? "by polling" : "from __consumer_offsets"}; last look ${spellDuration(BigInt(Math.round(ageMs)) * 1_000_000n)} ago.`;
+    const look =
+      ageMs === null
+        ? "no whole look yet"
+        : `last look ${spellDuration(BigInt(Math.round(ageMs)) * 1_000_000n)} ago`;
+    const seen = `Commits are read ${way === "poll" ? "by polling" : "from __consumer_offsets"}; ${look}.`;
     return {
       name: cluster === "" ? "watcher" : `watcher of ${cluster}`,
       isReady: problem === null,

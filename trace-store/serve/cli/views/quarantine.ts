@@ -1,4 +1,4 @@
-import type { QuarantinedEntry } from "../operations.ts";
+import type { QuarantinedEntry, RetriedEntry } from "../operations.ts";
 import type { Page } from "../page.ts";
 import { writeTable, type Column } from "../table.ts";
 import { spellMoment, unixNanoOf } from "../times.ts";
@@ -30,6 +30,27 @@ export function writeQuarantine(entries: readonly QuarantinedEntry[], page: Page
       String(it.bytesTotal),
       spellMoment(unixNanoOf(it.seenAt)),
       it.bytes ?? "",
+    ]),
+    page,
+  );
+}
+
+const RETRIED_COLUMNS: readonly Column[] = [
+  { title: "hash" },
+  { title: "reason" },
+  { title: "now" },
+  { title: "says", lengthMax: 200 },
+];
+
+/** Writes what became of entries that were tried again. */
+export function writeRetried(entries: readonly RetriedEntry[], page: Page): string {
+  return writeTable(
+    RETRIED_COLUMNS,
+    entries.map((it) => [
+      it.hash.slice(0, HASH_SHOWN),
+      it.reason,
+      { text: it.outcome, style: it.outcome === "stored" ? "good" : "bad" },
+      it.says,
     ]),
     page,
   );

@@ -1,0 +1,27 @@
+import type { ClientBase } from "pg";
+import type { SpanRow } from "../span/span-row.ts";
+
+const MINUTE_NS = 60_000_000_000n;
+/**
+ * Postgres decides by its own clock whether a minute is closed, three minutes after it began to be over; by ours it is only
+ * decided whether to ask at all. Clocks may differ by so much less.
+ */
+const ASK_AFTER_MS = 60_000;
+
+/**
+ * Says, in the caller's transaction and behind its spans, which closed minutes they belong to: to be summed up again.
+ *
+ * Of spans that come as they happen nothing is asked: a write of live spans costs one comparison a row.
+ */
+export async function noteLateSpans(client: ClientBase, rows: readonly SpanRow[]): Promise<void> {
+  const beforeNs = BigInt(Date.now() - ASK_AFTER_MS) * 1_000_000n;
+  const minutes = new Set<bigint>();
+  for (const { startNs } of rows) if (startNs < beforeNs) minutes.add(startNs / MINUTE_NS);
+  if (minutes.size === 0) return;
+  await client.query(
+    `INSERT INTO trail_private.rollups_due (minute)
+     SELECT to_timestamp(m * 60) FROM unnest($1::bigint[]) AS m
+     WHERE to_timestamp(m * 60) < trail_private.closed_before(clock_timestamp())`,
+    [[...minutes].map(String)],
+  );
+}
