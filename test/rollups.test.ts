@@ -17,7 +17,7 @@ beforeAll(async () => {
 beforeEach(() => store.reset());
 afterAll(() => store.close());
 
-const turn = () => withClient(store.database.url, rollUp);
+const turn = () => withClient(store.database.url, (client) => rollUp(client));
 const minutesAgo = (minutes: number): bigint => nsOf(new Date(Date.now() - minutes * MINUTE_MS));
 const isClosed = (minutes: number) =>
   store.count("SELECT count(*) FROM trail_private.rollup_state WHERE closed_through > $1", [
