@@ -103,16 +103,23 @@ async function makeSlice(client: ClientBase, { fromMs, toMs }: SliceBounds): Pro
       `ALTER TABLE ${parent} ATTACH PARTITION ${slice} FOR VALUES FROM ('${from}') TO ('${to}')`,
     );
     if (odd === undefined) continue;
-    if (table === "spans") {
-      await client.query(`
-        INSERT INTO trail_private.rollups_due
-        SELECT DISTINCT date_trunc('minute', ${time}) FROM trail_private.${odd} WHERE ${time} >= '${from}' AND ${time} < '${to}'`);
-    }
+    if (table === "spans") await noteMinutes(client, from, to);
     await client.query(`
       WITH moved AS (
         DELETE FROM trail_private.${odd} WHERE ${time} >= '${from}' AND ${time} < '${to}' RETURNING *)
       INSERT INTO ${parent} SELECT * FROM moved`);
   }
+}
+
+/** Rates and delays leave out what has no slice: these minutes are to be summed up again. */
+async function noteMinutes(client: ClientBase, from: string, to: string): Promise<void> {
+  const { rows } = await client.query<{ minute: Date }>(
+    `SELECT DISTINCT date_trunc('minute', start_time) AS minute FROM trail_private.odd_time_spans
+     WHERE start_time >= '${from}' AND start_time < '${to}'`,
+  );
+  await client.query("INSERT INTO trail_private.rollups_due SELECT unnest($1::timestamptz[])", [
+    rows.map(({ minute }) => minute),
+  ]);
 }
 
 /** `20261121t080000`, in UTC. */

@@ -5,13 +5,7 @@ CREATE OR REPLACE FUNCTION trail_private.closed_before(at timestamptz) RETURNS t
 $$;
 COMMENT ON FUNCTION trail_private.closed_before IS 'The end of the minutes that are closed at a moment.';
 
--- Buckets are e^0.04 wide, so that their middle is within tanh(0.02) < 2 % of everything in them. A delay below a nanosecond,
--- or below zero as clocks disagree, counts as none.
-CREATE OR REPLACE FUNCTION trail_private.bucket_of(ms float8) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN ms >= 1e-6 THEN least(32767, ceil(ln(ms) / 0.04))::smallint WHEN ms IS NOT NULL THEN (-32768)::smallint END
-$$;
-COMMENT ON FUNCTION trail_private.bucket_of IS 'The bucket of a delay in milliseconds.';
-
+-- Buckets are e^0.04 wide, so that their middle is within tanh(0.02) < 2 % of everything in them; -32768 is none.
 CREATE OR REPLACE FUNCTION trail_private.bucket_middle(bucket smallint) RETURNS float8 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN bucket = -32768 THEN 0 ELSE 2 * exp(0.04 * bucket) / (exp(0.04) + 1) END
 $$;
@@ -33,7 +27,7 @@ $$;
 COMMENT ON FUNCTION trail_private.percentile_of IS 'A percentile of delays in buckets, in milliseconds, within 2 % of the exact one.';
 
 -- Sums up the spans of a stretch of time, per minute. The services are named so that the SQL index by service and time is
--- used: there is none on time alone.
+-- used: there is none on time alone. Of functions only those that every worker of a Citus cluster has.
 CREATE OR REPLACE FUNCTION trail_private.sum_up(from_time timestamptz, to_time timestamptz, topics int[] DEFAULT NULL)
 RETURNS SETOF trail_private.rollups LANGUAGE plpgsql STABLE ROWS 1000 AS $$
 DECLARE
@@ -42,9 +36,11 @@ BEGIN
   RETURN QUERY
   WITH cells AS MATERIALIZED (
     SELECT date_trunc('minute', s.start_time) AS minute, s.topic_id, s.service_id, s.consumer_group_id, s.operation,
-      trail_private.bucket_of(s.duration_ns / 1e6) AS worked,
-      trail_private.bucket_of(CASE WHEN jsonb_typeof(s.attributes -> 'kafka_trail.queue_time_ms') = 'number'
-        THEN (s.attributes -> 'kafka_trail.queue_time_ms')::float8 END) AS waited,
+      CASE WHEN s.duration_ns = 0 THEN -32768 ELSE ceil(ln(s.duration_ns / 1e6::float8) / 0.04) END::smallint AS worked,
+      CASE WHEN jsonb_typeof(s.attributes -> 'kafka_trail.queue_time_ms') <> 'number' THEN NULL
+        -- Clocks that disagree make it less than nothing.
+        WHEN (s.attributes -> 'kafka_trail.queue_time_ms')::float8 < 1e-6 THEN -32768
+        ELSE least(32767, ceil(ln((s.attributes -> 'kafka_trail.queue_time_ms')::float8) / 0.04)) END::smallint AS waited,
       count(*) AS n, count(*) FILTER (WHERE s.status = 2) AS bad
     FROM trail_private.spans s
     WHERE s.start_time >= from_time AND s.start_time < to_time AND s.service_id = ANY (every_service)

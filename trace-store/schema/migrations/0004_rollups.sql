@@ -9,7 +9,7 @@ CREATE TABLE trail_private.rollups (
   service_id        int NOT NULL,
   consumer_group_id int,
   operation         smallint NOT NULL,    -- span/vocabulary.ts Operation
-  worked_buckets    smallint[] NOT NULL,  -- trail_private.bucket_of(milliseconds), ascending ...
+  worked_buckets    smallint[] NOT NULL,  -- ceil(ln(milliseconds) / 0.04), -32768 for none; ascending ...
   worked_counts     int[] NOT NULL,       -- ... and how many spans are in each
   waited_buckets    smallint[] NOT NULL,  -- the same of kafka_trail.queue_time_ms, where the span has it
   waited_counts     int[] NOT NULL
