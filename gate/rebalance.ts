@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import type { Child } from "../dev/child.ts";
 import type { Runnable, RunOptions } from "../dev/contract.ts";
 import { waitUntil } from "../dev/wait.ts";
+import { withAdmin } from "../test/support/watching.ts";
 import {
   isWhole,
   runLoad,
@@ -63,8 +64,9 @@ async function comeOrGo({ indexers }: LoadRun): Promise<"came" | "left" | "was k
 }
 
 /**
- * Stops an indexer in the middle of a write until the group has given its partitions away and the new owner waits for
- * the source offset that it has moved, not yet committed; then lets it commit. The new owner began where the store stood before: it must be fenced.
+ * Stops an indexer in the middle of a write until the group has given its partitions away and a new owner waits for the
+ * source offset that it has moved, not yet committed; then lets it commit. The new owner began where the store stood before:
+ * it must be fenced.
  */
 async function freeze({ database, indexers }: LoadRun): Promise<boolean> {
   if (indexers.running.length === 1) await indexers.start();
@@ -81,8 +83,13 @@ async function freeze({ database, indexers }: LoadRun): Promise<boolean> {
   };
   try {
     if (!isCaught) return false;
-    return await waitUntil("another indexer waiting for the frozen one", isWaitedFor, {
-      timeoutMs: 30_000,
+    return await withAdmin(async (admin) => {
+      const isExpelled = async () => {
+        const { groups } = await admin.describeGroups([indexers.groupId]);
+        return groups[0]?.state === "Stable" && groups[0].members.length < indexers.running.length;
+      };
+      await waitUntil("the group going on without the frozen one", isExpelled, { timeoutMs: 40_000 });
+      return waitUntil("its new owner waiting for it", isWaitedFor, { timeoutMs: 20_000 });
     }).catch(() => false);
   } finally {
     child.signal("SIGCONT");

@@ -24,6 +24,11 @@ export class Indexers {
     this.#options = options;
   }
 
+  /** The consumer group that they are. */
+  get groupId(): string {
+    return `indexers-of-${this.#options.topic}`;
+  }
+
   get running(): readonly Child[] {
     return this.#children;
   }
@@ -40,7 +45,7 @@ export class Indexers {
         DATABASE_URL: databaseUrl,
         KAFKA_BROKERS: brokers.join(","),
         KAFKA_TRAIL_SPAN_TOPIC: topic,
-        KAFKA_TRAIL_INDEXER_GROUP: `indexers-of-${topic}`,
+        KAFKA_TRAIL_INDEXER_GROUP: this.groupId,
         KAFKA_TRAIL_HTTP_PORT: "0",
         KAFKA_TRAIL_OTLP_GRPC_PORT: "0",
         KAFKA_TRAIL_OTLP_HTTP_PORT: "0",

@@ -37,7 +37,7 @@ BEGIN
   WITH cells AS MATERIALIZED (
     SELECT date_trunc('minute', s.start_time) AS minute, s.topic_id, s.service_id, s.consumer_group_id, s.operation,
       CASE WHEN s.duration_ns = 0 THEN -32768 ELSE ceil(ln(s.duration_ns / 1e6::float8) / 0.04) END::smallint AS worked,
-      CASE WHEN jsonb_typeof(s.attributes -> 'kafka_trail.queue_time_ms') <> 'number' THEN NULL
+      CASE WHEN jsonb_typeof(s.attributes -> 'kafka_trail.queue_time_ms') IS DISTINCT FROM 'number' THEN NULL
         -- Clocks that disagree make it less than nothing.
         WHEN (s.attributes -> 'kafka_trail.queue_time_ms')::float8 < 1e-6 THEN -32768
         ELSE least(32767, ceil(ln((s.attributes -> 'kafka_trail.queue_time_ms')::float8) / 0.04)) END::smallint AS waited,
