@@ -1,8 +1,9 @@
 import { randomInt } from "node:crypto";
+import { Kafka, logLevel } from "kafkajs";
 import type { Child } from "../dev/child.ts";
 import type { Runnable, RunOptions } from "../dev/contract.ts";
 import { waitUntil } from "../dev/wait.ts";
-import { withAdmin } from "../test/support/watching.ts";
+import { kafkaBrokers } from "../test/support/services.ts";
 import {
   isWhole,
   runLoad,
@@ -81,18 +82,21 @@ async function freeze({ database, indexers }: LoadRun): Promise<boolean> {
     );
     return (rowCount ?? 0) > 0;
   };
+  const admin = new Kafka({ brokers: kafkaBrokers(), logLevel: logLevel.NOTHING }).admin();
+  const isExpelled = async () => {
+    const { groups } = await admin.describeGroups([indexers.groupId]);
+    return groups[0]?.state === "Stable" && groups[0].members.length < indexers.running.length;
+  };
   try {
     if (!isCaught) return false;
-    return await withAdmin(async (admin) => {
-      const isExpelled = async () => {
-        const { groups } = await admin.describeGroups([indexers.groupId]);
-        return groups[0]?.state === "Stable" && groups[0].members.length < indexers.running.length;
-      };
-      await waitUntil("the group going on without the frozen one", isExpelled, { timeoutMs: 40_000 });
-      return waitUntil("its new owner waiting for it", isWaitedFor, { timeoutMs: 20_000 });
-    }).catch(() => false);
+    await admin.connect();
+    await waitUntil("the group going on without the frozen one", isExpelled, { timeoutMs: 40_000 });
+    return await waitUntil("its new owner waiting for it", isWaitedFor, { timeoutMs: 20_000 });
+  } catch {
+    return false;
   } finally {
     child.signal("SIGCONT");
+    await admin.disconnect();
   }
 }
 
