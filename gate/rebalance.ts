@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { Kafka, logLevel } from "kafkajs";
+import type { Pool } from "pg";
 import type { Child } from "../dev/child.ts";
 import type { Runnable, RunOptions } from "../dev/contract.ts";
 import { waitUntil } from "../dev/wait.ts";
@@ -71,33 +72,40 @@ async function comeOrGo({ indexers }: LoadRun): Promise<"came" | "left" | "was k
  */
 async function freeze({ database, indexers }: LoadRun): Promise<boolean> {
   if (indexers.running.length === 1) await indexers.start();
-  const { child, isCaught } = await catchAt("in the middle of a COPY", database.pool, indexers.running);
-  const isWaitedFor = async () => {
-    const { rowCount } = await database.pool.query(
-      `SELECT FROM pg_stat_activity w WHERE w.wait_event_type = 'Lock' AND w.datname = current_database()
-         AND w.query LIKE '%trail_private.source_offsets%' AND w.application_name NOT LIKE $1
-         AND EXISTS (SELECT FROM pg_stat_activity b
-                     WHERE b.pid = ANY (pg_blocking_pids(w.pid)) AND b.application_name LIKE $1)`,
-      [`kafka-trail writer ${child.pid}/%`],
-    );
-    return (rowCount ?? 0) > 0;
-  };
   const admin = new Kafka({ brokers: kafkaBrokers(), logLevel: logLevel.NOTHING }).admin();
-  const isExpelled = async () => {
+  await admin.connect();
+  const hasMembers = async (count: number) => {
     const { groups } = await admin.describeGroups([indexers.groupId]);
-    return groups[0]?.state === "Stable" && groups[0].members.length < indexers.running.length;
+    return groups[0]?.state === "Stable" && groups[0].members.length === count;
   };
+  const all = indexers.running.length;
+  let frozen: Child | undefined;
   try {
+    await waitUntil("every indexer having joined", () => hasMembers(all), { timeoutMs: 30_000 });
+    const { child, isCaught } = await catchAt("in the middle of a COPY", database.pool, indexers.running);
+    frozen = child;
     if (!isCaught) return false;
-    await admin.connect();
-    await waitUntil("the group going on without the frozen one", isExpelled, { timeoutMs: 40_000 });
-    return await waitUntil("its new owner waiting for it", isWaitedFor, { timeoutMs: 20_000 });
+    await waitUntil("the group going on without it", () => hasMembers(all - 1), { timeoutMs: 30_000 });
+    const isThere = () => isWaitedFor(database.pool, child);
+    return await waitUntil("its new owner waiting for it", isThere, { timeoutMs: 20_000 });
   } catch {
     return false;
   } finally {
-    child.signal("SIGCONT");
+    frozen?.signal("SIGCONT");
     await admin.disconnect();
   }
+}
+
+/** Another process waits for a source offset that a transaction of this one has moved. */
+async function isWaitedFor(pool: Pool, { pid }: Child): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `SELECT FROM pg_stat_activity w WHERE w.wait_event_type = 'Lock' AND w.datname = current_database()
+       AND w.query LIKE '%trail_private.source_offsets%' AND w.application_name NOT LIKE $1
+       AND EXISTS (SELECT FROM pg_stat_activity b
+                   WHERE b.pid = ANY (pg_blocking_pids(w.pid)) AND b.application_name LIKE $1)`,
+    [`kafka-trail writer ${pid}/%`],
+  );
+  return (rowCount ?? 0) > 0;
 }
 
 /** Both write what another indexer has written already; the unique key would hide it. */
