@@ -3,8 +3,8 @@ import type { SpanRow } from "../span/span-row.ts";
 
 const MINUTE_NS = 60_000_000_000n;
 /**
- * Postgres decides by its own clock whether a minute is closed, three minutes after it began to be over; by ours it is only
- * decided whether to ask at all. Clocks may differ by so much less.
+ * Postgres decides by its own clock whether a minute is closed, which it is three minutes after its end; ours only decides
+ * whether to ask. So the clocks may differ by three minutes.
  */
 const ASK_AFTER_MS = 60_000;
 
