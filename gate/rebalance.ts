@@ -130,14 +130,14 @@ const MUTANTS: readonly Mutant[] = [
 async function run({ short, progress, table, args }: RunOptions) {
   // As fast as the changes: with all spans stored nothing would be disturbed any more.
   const size = short
-    ? { spans: 60_000, changes: 6, freezeEvery: 3, recordsPerSecond: 40 }
+    ? { spans: 60_000, changes: 6, freezeEvery: 3, recordsPerSecond: 12 }
     : { spans: 1_000_000, changes: 50, recordsPerSecond: 16 };
   const small = {
     spans: 60_000,
     changes: 4,
     freezeEvery: 2,
     hasUniqueKey: false,
-    recordsPerSecond: 20,
+    recordsPerSecond: 10,
   };
   const holds = (it: Changes) =>
     isWhole(it) && it.changes >= small.changes && it.freezes > 0 && it.fences >= it.freezes;
