@@ -3,6 +3,7 @@ import { isPlain } from "./copy-message.ts";
 import type { ClientFacts } from "./delivery.ts";
 import type { PartitionRecorder } from "./partitioner.ts";
 import { producerMetrics, type ProducerMetrics } from "./producer-metrics.ts";
+import { warnOfNoCure } from "./report-loss.ts";
 import { SequenceDoubt } from "./sequence-doubt.ts";
 import { Topics } from "./topic-names.ts";
 import { TransactionTrail } from "./transaction-trail.ts";
@@ -49,6 +50,7 @@ export class ProducerTrail {
     this.transactionalId = facts.transactionalId;
     this.resendsUnacknowledged = tracing.options.resendUnacknowledged && facts.partitions !== undefined;
     if (this.resendsUnacknowledged) facts.partitions?.pin();
+    else if (tracing.options.resendUnacknowledged && isKafkajs(producer)) warnOfNoCure();
     const isIdempotent = facts.idempotent ?? saysIdempotent(producer);
     this.scope = {
       doubts: isOneBatchPerPartition && isIdempotent ? new SequenceDoubt() : undefined,

@@ -12,6 +12,30 @@ const CAUSE =
   "(tulios/kafkajs#1798); the option resendUnacknowledged: true has kafka-trail send such messages again. It also leaves " +
   "out, without a word, messages for partitions that do not exist.";
 
+let hasToldProcess = false;
+
+/** The first loss of a process is told by a process warning too: where the app gave `diag` no logger, nobody would hear it. */
+function warn(sentence: string): void {
+  diag.warn(sentence);
+  if (hasToldProcess) return;
+  hasToldProcess = true;
+  // Node puts the type in front.
+  process.emitWarning(sentence.replace("kafka-trail: ", ""), { type: "kafka-trail" });
+}
+
+let hasToldOfNoCure = false;
+
+/** Says once that `resendUnacknowledged` was asked for where the partitioner is out of reach, so that nothing is cured. */
+export function warnOfNoCure(): void {
+  if (hasToldOfNoCure) return;
+  hasToldOfNoCure = true;
+  process.emitWarning(
+    "resendUnacknowledged is set, but the partitioner of this producer is out of reach, so nothing is sent " +
+      "again. Use traceKafka() instead of traceProducer(), or hand it kafkajs's Partitioners by the option partitioners.",
+    { type: "kafka-trail" },
+  );
+}
+
 /** Says what a resolved send has lost, or may have lost: one warning a send, and two counters. */
 export function reportLoss(
   trail: ProducerTrail,
@@ -24,12 +48,12 @@ export function reportLoss(
   if (isSuspect) trail.metrics.suspect.add(1, attributes);
   const count = delivery.messageCount;
   if (unacknowledged > 0) {
-    diag.warn(
+    warn(
       `kafka-trail: ${unacknowledged} of ${count} messages of a send that resolved were never acknowledged by a broker, ` +
         `and are most likely lost: ${unacknowledgedPlaces(delivery, acknowledgement).join(", ")}. ${CAUSE}`,
     );
   } else {
-    diag.warn(
+    warn(
       `kafka-trail: of the ${count} messages of a send to ${topicsOf(delivery)} that resolved, some may be lost and some ` +
         `stored twice: it was retried, and its messages went to other partitions than before. ${CAUSE}`,
     );

@@ -2,7 +2,7 @@ import { diag, DiagLogLevel, SpanStatusCode } from "@opentelemetry/api";
 import type { Message, RecordMetadata } from "kafkajs";
 import { FakeKafka } from "./support/fake-kafka.ts";
 import { closeProducers, openTracedProducer, tracedProducer, type Producing } from "./support/producers.ts";
-import { named } from "./support/spans.ts";
+import { named, tracing } from "./support/spans.ts";
 import { createTopic } from "./support/topics.ts";
 
 const warnings: string[] = [];
@@ -155,6 +155,33 @@ test("resendUnacknowledged gives up after five sends with an error that says how
   });
   expect(kafka.calls).toHaveLength(6);
   expect(named(finished(), "send t")[0]?.attributes["error.type"]).toBe("UnacknowledgedError");
+});
+
+test("the first loss of a process, and a cure that cannot be had, are told without a logger too", async () => {
+  const told: string[] = [];
+  // Tests before this one have lost messages too, so the module is loaded anew.
+  jest.resetModules();
+  const emitWarning = jest
+    .spyOn(process, "emitWarning")
+    .mockImplementation((warning) => void told.push(String(warning)));
+  const { traceKafka, traceProducer } = await import("../index.ts");
+  const kafka = new FakeKafka({ partitions: 3 });
+  const options = tracing().options;
+
+  const traced = traceKafka(kafka.client, options).producer({ createPartitioner: byValue });
+  kafka.faults = { unacknowledged: [1] };
+  for (let i = 0; i < 3; i++) await traced.send({ topic: "t", messages: values("0", "1") });
+  for (let i = 0; i < 2; i++) {
+    traceProducer(kafka.client.producer(), { ...options, resendUnacknowledged: true });
+  }
+  emitWarning.mockRestore();
+
+  expect(told).toEqual([
+    expect.stringContaining("1 of 2 messages of a send that resolved were never acknowledged"),
+    expect.stringContaining(
+      "resendUnacknowledged is set, but the partitioner of this producer is out of reach",
+    ),
+  ]);
 });
 
 test("resendUnacknowledged goes on after tracing has failed", async () => {
