@@ -6,7 +6,12 @@ import type { Slab } from "./slab.ts";
 import type { SpanParts } from "./span-parts.ts";
 
 const NO_RESOURCE: ResourceRow = { hash: "", attributes: Buffer.alloc(0), detail: null };
-const SHARED_MAX = 64;
+/** A longer detail stays with its span. So many are remembered, each with its resource. */
+const SHARED_BYTES_MAX = 1_024;
+const SHARED_MAX = 1_024;
+const RESOURCE_BYTES_MAX = 2_048;
+/** Of one scope: the W3C flags are a byte, of which one bit is in use, and OTLP adds two. */
+const FLAGS_MAX = 64;
 
 /**
  * Writes `SpanRow.detail`, what Jaeger shows and nobody asks by. Where it is scope and flags alone, as that of most spans,
@@ -35,8 +40,8 @@ export class DetailWriter {
   resource: ResourceRow = NO_RESOURCE;
   #origin: ResourceRow = NO_RESOURCE;
   #scope: Buffer | null = null;
-  /** The resource together with a scope and flags. */
-  #shared = new WeakMap<ResourceRow, Map<string, ResourceRow>>();
+  /** Resources together with a scope and flags, by the resource's hash and the detail. */
+  readonly #shared = new Map<string, ResourceRow>();
   /** Of the spans of this scope and origin so far, by flags. */
   readonly #here = new Map<number, ResourceRow>();
 
@@ -67,7 +72,7 @@ export class DetailWriter {
       !isAnyDropped &&
       this.traceState === "" &&
       this.statusMessage === "";
-    if (isPlain) {
+    if (isPlain && (this.#scope?.length ?? 0) < SHARED_BYTES_MAX) {
       this.resource = this.#withScope();
       return null;
     }
@@ -99,22 +104,22 @@ export class DetailWriter {
     this.#open();
     json.raw("}");
     const found = this.#sharedOf(json.bytes.subarray(0, json.length));
-    if (this.#here.size < SHARED_MAX) this.#here.set(this.flags, found);
+    if (this.#here.size < FLAGS_MAX) this.#here.set(this.flags, found);
     return found;
   }
 
   #sharedOf(bytes: Buffer): ResourceRow {
-    const shared = this.#shared.get(this.#origin) ?? new Map<string, ResourceRow>();
-    this.#shared.set(this.#origin, shared);
-    const key = bytes.toString("latin1");
-    const known = shared.get(key);
+    const key = this.#origin.hash + bytes.toString("latin1");
+    const known = this.#shared.get(key);
     if (known !== undefined) return known;
     const { attributes } = this.#origin;
     const detail = Buffer.from(bytes);
     const hash = createHash("sha256").update(attributes).update("\0").update(detail).digest("hex");
     const made = { hash, attributes, detail };
-    // A sender of more scopes and flags than these is not remembered.
-    if (shared.size < SHARED_MAX) shared.set(key, made);
+    // It would keep the attributes too.
+    if (attributes.length > RESOURCE_BYTES_MAX) return made;
+    if (this.#shared.size === SHARED_MAX) this.#shared.clear();
+    this.#shared.set(key, made);
     return made;
   }
 

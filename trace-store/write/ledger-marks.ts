@@ -56,11 +56,14 @@ interface Marks {
   lastNs: bigint;
 }
 
+/** Marks of one partition, by whom they are about and by block; a block has one for each incarnation. */
+type PartitionMarks = Map<Marks["of"], Map<number, Marks[]>>;
+
 /** Gathers which offsets the spans of one write tell of: produced, processed, void. */
 export class LedgerMarks {
   readonly #incarnations: Incarnations;
-  /** By cluster, topic, partition, and whom it is about: no key is put together for each span. Few blocks each. */
-  readonly #blocks = new Map<string, Map<string, Map<number, Map<Marks["of"], Marks[]>>>>();
+  /** By cluster, topic and partition: no key is put together for each span. */
+  readonly #partitions = new Map<string, Map<string, Map<number, PartitionMarks>>>();
   readonly #all: Marks[] = [];
   readonly #nowNs = BigInt(Date.now()) * 1_000_000n;
 
@@ -98,7 +101,8 @@ export class LedgerMarks {
     for (let first = from; first <= to;) {
       const block = Math.floor(first / BLOCK_LENGTH);
       const last = Math.min(to, (block + 1) * BLOCK_LENGTH - 1);
-      const marks = blocks.find((it) => it.block === block && it.incarnation === incarnation);
+      const lives = made(blocks, block, () => []);
+      const marks = lives.find((it) => it.incarnation === incarnation);
       if (marks === undefined) {
         const ranges = [{ first, last }];
         const told = {
@@ -112,7 +116,7 @@ export class LedgerMarks {
           firstNs: atNs,
           lastNs: atNs,
         };
-        blocks.push(told);
+        lives.push(told);
         this.#all.push(told);
       } else {
         marks.ranges.push({ first, last });
@@ -123,18 +127,11 @@ export class LedgerMarks {
     }
   }
 
-  #blocksOf(cluster: string, topic: string, partition: number, of: Marks["of"]): Marks[] {
-    const topics = made(
-      this.#blocks,
-      cluster,
-      () => new Map<string, Map<number, Map<Marks["of"], Marks[]>>>(),
-    );
-    const partitions = made(topics, topic, () => new Map<number, Map<Marks["of"], Marks[]>>());
-    return made(
-      made(partitions, partition, () => new Map<Marks["of"], Marks[]>()),
-      of,
-      () => [],
-    );
+  #blocksOf(cluster: string, topic: string, partition: number, of: Marks["of"]): Map<number, Marks[]> {
+    const topics = made(this.#partitions, cluster, () => new Map<string, Map<number, PartitionMarks>>());
+    const partitions = made(topics, topic, () => new Map<number, PartitionMarks>());
+    const marks: PartitionMarks = made(partitions, partition, () => new Map());
+    return made(marks, of, () => new Map<number, Marks[]>());
   }
 
   /** What was gathered, with ids for names, sorted and with as few ranges as possible. */
