@@ -41,6 +41,23 @@ async function verdicts(topic: string, cluster?: string): Promise<string[]> {
   return answer.groups.map(({ consumerGroup, verdict }) => `${consumerGroup} ${verdict}`);
 }
 
+// First: what the writer knows of lives it asks for at its first write.
+test("in a topic made anew, spans that name the broker's id tell of the new life", async () => {
+  await store.tellTruth(truthOf("anew", ["billing"]), "centre", "centreId23456789abcdef");
+  await store.database.pool.query(
+    `INSERT INTO trail_private.topic_incarnations
+     SELECT topic_id, 2, NULL, now() - interval '10 minutes' FROM trail_private.topics WHERE name = 'anew'`,
+  );
+
+  await store.take([processed("anew", "centreId23456789abcdef", "billing")]);
+
+  const { rows } = await store.database.pool.query(
+    `SELECT l.incarnation, l.ranges::text FROM trail_private.ledger l JOIN trail_private.topics t USING (topic_id)
+     WHERE t.name = 'anew' AND l.consumer_group_id > 0`,
+  );
+  expect(rows).toEqual([{ incarnation: 2, ranges: "{[0,1)}" }]);
+});
+
 test("spans that name the broker's id, its configured name or nothing all meet the watcher's truth", async () => {
   const groups = ["by-id", "by-name", "by-nothing"];
   await store.tellTruth(truthOf("orders", groups), "east", "gFOyK3IATLCngGHDElq8pg");

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { GroupVerdictAnswer, MessageAnswer } from "../trace-store/query/answers.ts";
 import { aSpan, encodeTraces, Kind } from "./support/otlp.ts";
 import { PEER_KINDS } from "./support/peer-kinds/kinds.ts";
-import { runShop, type Tells } from "./support/peer-kinds/shop.ts";
+import { runShop, type PeerKind, type Tells } from "./support/peer-kinds/shop.ts";
 import {
   capturedRun,
   type Outcome,
@@ -118,28 +118,43 @@ function expected(
   });
 }
 
+async function differencesIn({ truth }: PeerRun, { tells }: PeerKind): Promise<string[]> {
+  const differences: string[] = [];
+  for (const message of truth.messages) {
+    const { groups, message: identity } = await answerAbout(message);
+    const given = groups.map(short).toSorted().join();
+    const wanted = expected(truth, message, tells).toSorted().join();
+    const isSender = `00-${identity.traceId}-${identity.spanId}-01` === traceparentOf(message);
+    const isLetter = message.topic.endsWith(".dlq");
+    const at = `${message.topic}/${message.partition}/${message.offset}`;
+    if (given !== wanted) differences.push(`${at}: ${given} instead of ${wanted}`);
+    if (!isLetter && isSender !== tells.sender) differences.push(`${at}: sent by ${identity.spanId}`);
+  }
+  return differences;
+}
+
 test.each(Object.entries(PEER_KINDS))(
   "%s: every message gets the verdicts that its spans and the offsets can tell",
   async (name, kind) => {
     const run = runShop(`orders-${name}`, kind);
     played.set(name, run);
     await play(run, `watched-${name}`);
-    const differences: string[] = [];
 
-    for (const message of run.truth.messages) {
-      const { groups, message: identity } = await answerAbout(message);
-      const given = groups.map(short).toSorted();
-      const wanted = expected(run.truth, message, kind.tells).toSorted();
-      const isSender = `00-${identity.traceId}-${identity.spanId}-01` === traceparentOf(message);
-      const isLetter = message.topic.endsWith(".dlq");
-      if (given.join() !== wanted.join() || (!isLetter && isSender !== kind.tells.sender))
-        differences.push(
-          `${message.topic}/${message.partition}/${message.offset}: ${given.join()} instead of ${wanted.join()}; sender ${identity.spanId}`,
-        );
-    }
+    const differences = await differencesIn(run, kind);
 
     expect(run.truth.messages).toHaveLength(20);
     expect(differences).toEqual([]);
+  },
+);
+
+test.each(["node-kafkajs", "node-kafkajs-batch", "java-links"])(
+  "%s: and the same of spans that came so late that no slice of time was there for them",
+  async (name) => {
+    const kind = PEER_KINDS[name] as PeerKind;
+    const run = runShop(`orders-late-${name}`, kind, 40 * 86_400_000);
+    await play(run, `watched-late-${name}`);
+
+    expect(await differencesIn(run, kind)).toEqual([]);
   },
 );
 
@@ -185,7 +200,7 @@ test("the offset that only the handling knows is the send's too: one message, fo
 });
 
 test("a copy that somebody sent on with the old context is never taken for what the sender sent", async () => {
-  const kind = PEER_KINDS["node-kafkajs"] as (typeof PEER_KINDS)[string];
+  const kind = PEER_KINDS["node-kafkajs"] as PeerKind;
   const run = runShop("orders-copied", kind);
   await play(run, "watched-copied");
   const [original] = run.truth.messages;
@@ -209,7 +224,7 @@ test("a copy that somebody sent on with the old context is never taken for what 
 
 /** A message that `handle`, called again and again, saw so often, with or without luck. */
 async function handledAgain(name: string, topic: string, fates: readonly boolean[]): Promise<MessageAnswer> {
-  const kind = PEER_KINDS[name] as (typeof PEER_KINDS)[string];
+  const kind = PEER_KINDS[name] as PeerKind;
   const message = { topic, partition: 0, offset: 0, key: "again" };
   const sent = aSpan({ ...kind.send(message), service: "checkout" });
   const handled = fates.flatMap((isFailed, i) => {

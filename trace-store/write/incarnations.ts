@@ -15,11 +15,16 @@ export class Incarnations {
        WHERE topic_id IN (SELECT topic_id FROM trail_private.topic_incarnations WHERE incarnation > 1)
        ORDER BY incarnation`,
     );
+    const { rows: watched } = await client.query<Watched>(
+      "SELECT cluster, cluster_id FROM trail_private.watchers",
+    );
     this.#lives = new Map();
     for (const { cluster, topic, incarnation, since } of rows) {
-      const lives = this.#lives.get(keyOf(cluster, topic)) ?? [];
-      lives.push({ incarnation, fromNs: BigInt(since.getTime()) * 1_000_000n });
-      this.#lives.set(keyOf(cluster, topic), lives);
+      for (const name of namesOf(cluster, watched)) {
+        const lives = this.#lives.get(keyOf(name, topic)) ?? [];
+        lives.push({ incarnation, fromNs: BigInt(since.getTime()) * 1_000_000n });
+        this.#lives.set(keyOf(name, topic), lives);
+      }
     }
     this.#readAtMs = Date.now();
   }
@@ -31,6 +36,19 @@ export class Incarnations {
     if (lives === undefined) return 1;
     return (lives.findLast(({ fromNs }) => fromNs <= timeNs) ?? lives[0])?.incarnation ?? 1;
   }
+}
+
+interface Watched {
+  readonly cluster: string;
+  readonly cluster_id: string | null;
+}
+
+/** Spans may know the topic by the cluster's name, by its id, or without either: trail_private.names_of_cluster. */
+function namesOf(cluster: string, watched: readonly Watched[]): Set<string> {
+  const names = new Set([cluster]);
+  for (const it of watched) if (it.cluster === cluster && it.cluster_id !== null) names.add(it.cluster_id);
+  if (!watched.some((it) => it.cluster === "")) names.add("");
+  return names;
 }
 
 const keyOf = (cluster: string, topic: string): string => `${cluster}\0${topic}`;

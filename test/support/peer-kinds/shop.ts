@@ -59,10 +59,10 @@ const MS = 1_000_000n;
 
 /**
  * Lets a shop run with a kind of instrumentation: `billing-T` handles all, and puts every fourth message into `T.dlq`;
- * `inventory-T` was stopped after the first poll of each partition.
+ * `inventory-T` was stopped after the first poll of each partition. All of it began `ageMs` ago, ten minutes by default.
  */
-export function runShop(topic: string, kind: PeerKind): PeerRun {
-  const startNs = BigInt(Date.now()) * MS - 600_000n * MS;
+export function runShop(topic: string, kind: PeerKind, ageMs = 600_000): PeerRun {
+  const startNs = BigInt(Date.now() - ageMs) * MS;
   const spans: TestSpan[] = [];
   const messages: TrueMessage[] = [];
   const letters: TrueMessage[] = [];

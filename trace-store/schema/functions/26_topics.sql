@@ -2,18 +2,20 @@
 -- stored under a cluster's name, under its id, and under neither is one cluster's, whichever of the two is asked for. What
 -- names none belongs to the cluster that is watched without a name; to any, where every one has a name. NULL: any cluster.
 CREATE OR REPLACE FUNCTION trail_private.names_of_cluster(asked text)
-RETURNS text[] LANGUAGE sql STABLE AS $$
-  SELECT array_remove(ARRAY[asked, max(w.cluster), max(w.cluster_id),
-    CASE WHEN max(w.cluster) = '' OR NOT EXISTS (SELECT FROM trail_private.watchers n WHERE n.cluster = '') THEN '' END], NULL)
-  FROM trail_private.watchers w WHERE asked IN (w.cluster, w.cluster_id)
+RETURNS SETOF text LANGUAGE sql STABLE ROWS 3 AS $$
+  SELECT asked
+  UNION ALL SELECT w.cluster_id FROM trail_private.watchers w WHERE w.cluster = asked
+  UNION ALL SELECT w.cluster FROM trail_private.watchers w WHERE w.cluster_id = asked
+  UNION ALL SELECT '' WHERE NOT EXISTS (SELECT FROM trail_private.watchers w WHERE w.cluster = '')
 $$;
 
 COMMENT ON FUNCTION trail_private.names_of_cluster IS 'The names under which a cluster''s topics and groups are stored.';
 
+-- ARRAY(): the names are asked for once, and not once for every cluster that has such a topic.
 CREATE OR REPLACE FUNCTION trail_private.topic_ids(topic text, cluster text)
 RETURNS int[] LANGUAGE sql STABLE AS $$
   SELECT coalesce(array_agg(t.topic_id), '{}') FROM trail_private.topics t
-  WHERE t.name = $1 AND ($2 IS NULL OR t.cluster = ANY (trail_private.names_of_cluster($2)))
+  WHERE t.name = $1 AND ($2 IS NULL OR t.cluster = ANY (ARRAY(SELECT n FROM trail_private.names_of_cluster($2) n)))
 $$;
 
 COMMENT ON FUNCTION trail_private.topic_ids IS 'The ids under which a topic is stored: by its cluster''s name, by its cluster''s id, and without either.';
@@ -21,7 +23,7 @@ COMMENT ON FUNCTION trail_private.topic_ids IS 'The ids under which a topic is s
 CREATE OR REPLACE FUNCTION trail_private.consumer_group_ids(consumer_group text, cluster text)
 RETURNS int[] LANGUAGE sql STABLE AS $$
   SELECT coalesce(array_agg(g.consumer_group_id), '{}') FROM trail_private.consumer_groups g
-  WHERE g.name = $1 AND ($2 IS NULL OR g.cluster = ANY (trail_private.names_of_cluster($2)))
+  WHERE g.name = $1 AND ($2 IS NULL OR g.cluster = ANY (ARRAY(SELECT n FROM trail_private.names_of_cluster($2) n)))
 $$;
 
 COMMENT ON FUNCTION trail_private.consumer_group_ids IS 'The ids under which a consumer group is stored, as for topics.';
