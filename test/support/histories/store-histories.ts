@@ -35,9 +35,11 @@ export async function storeHistories(
     trail_private.offset_ranges, trail_private.group_positions, trail_private.group_position_changes,
     trail_private.log_position_changes, trail_private.ledger, trail_private.consumer_groups`);
   for (const [table, values] of Object.entries(rows)) {
-    // Identity columns are given by default: ours are taken.
+    // Identity columns are given by default: ours are taken. What no row names keeps its default.
+    const columns = [...new Set(values.flatMap((row) => Object.keys(row)))].join(", ");
     await client.query(
-      `INSERT INTO trail_private.${table} SELECT * FROM jsonb_populate_recordset(NULL::trail_private.${table}, $1)`,
+      `INSERT INTO trail_private.${table} (${columns})
+       SELECT ${columns} FROM jsonb_populate_recordset(NULL::trail_private.${table}, $1)`,
       [JSON.stringify(values)],
     );
   }
