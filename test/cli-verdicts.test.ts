@@ -1,3 +1,4 @@
+import type { MessageAnswer } from "../trace-store/query/answers.ts";
 import { tellBrokerTruth } from "./support/broker-truth.ts";
 import { openStore, runProgram, type TestStore } from "./support/doors.ts";
 import { orderTrail } from "./support/order-trail.ts";
@@ -54,6 +55,35 @@ test("a list that was cut says so, with the option that shows more", async () =>
 
   expect(stderr).toContain("10 messages not delivered.");
   expect(stderr).toContain("There are more of email on orders; see --limit.");
+});
+
+test("coverage is shown partition by partition, for producers and groups, and an unknown topic exits 3", async () => {
+  const person = await run(["coverage", "orders"], { isTty: true });
+  const pipe = await run(["coverage", "orders"]);
+  const unknown = await run(["coverage", "no-such-topic"]);
+
+  expect(person.code).toBe(0);
+  expect(person.stdout).toMatch(/partition +told by +offsets/);
+  expect(person.stdout).toMatch(/3 +\(producers\) +4800 /);
+  expect(person.stdout).toMatch(/3 +inventory /);
+  expect(
+    pipe.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line).consumerGroup),
+  ).toEqual([null, "billing", "email", "inventory"]);
+  expect(unknown.code).toBe(3);
+  expect(unknown.stderr).toContain("The log of no-such-topic is not known");
+});
+
+test("a group without an attempt was not waited for, and says so by nothing", async () => {
+  const { stdout } = await run(["find", order.place]);
+  const { groups } = JSON.parse(stdout) as MessageAnswer;
+
+  expect(groups).toContainEqual(expect.objectContaining({ consumerGroup: "email", waitedNs: null }));
+  expect(groups).toContainEqual(
+    expect.objectContaining({ consumerGroup: "inventory", waitedNs: "10000000" }),
+  );
 });
 
 test("groups are shown partition by partition, and an unknown one exits 3", async () => {

@@ -51,8 +51,8 @@ export const VERDICT_MUTANTS: readonly SqlMutant[] = [
   {
     name: "void is counted as missing",
     file: "43_judge",
-    find: "AND l.consumer_group_id = -1 AND l.block = o.at / 65536",
-    replace: "AND l.consumer_group_id = -1 AND false AND l.block = o.at / 65536",
+    find: "SELECT o.at, coalesce(v.ranges @> o.at, false) OR",
+    replace: "SELECT o.at,",
   },
   {
     name: "a rewind un-delivers",
@@ -90,6 +90,12 @@ export const VERDICT_MUTANTS: readonly SqlMutant[] = [
     file: "40_rules",
     find: "WHEN committed_max <= at AND is_broker_seen THEN 'WAITING'",
     replace: "WHEN committed_max <= at THEN 'WAITING'",
+  },
+  {
+    name: "a group is told to be set back by the latest of its commits behind the message",
+    file: "42_histories",
+    find: "ORDER BY x.committed_at LIMIT 1) back",
+    replace: "ORDER BY x.committed_at DESC LIMIT 1) back",
   },
   {
     name: "a span id is looked up in every trace",

@@ -147,6 +147,7 @@ export function doorsContract(server: () => TestServer | undefined): void {
     expect(await byCli(["groups", "--topic", "orders"])).toEqual(groups);
     expect((answerIn(groups) as GroupsAnswer).rows).toMatchObject(await sqlGroups(store.database, "orders"));
     expect(await byHttp("/api/v1/coverage?topic=orders")).toEqual(coverage);
+    expect(await byCli(["coverage", "orders"])).toEqual(coverage);
     expect((answerIn(coverage) as CoverageAnswer).rows).toMatchObject(
       await sqlCoverage(store.database, "orders"),
     );

@@ -1,19 +1,10 @@
 import type { Kafka } from "kafkajs";
 // kafkajs sends nothing that is not of its own class.
 import Encoder from "kafkajs/src/protocol/encoder.js";
+import { openCluster } from "./private-cluster.ts";
 
 /** Metadata, version 12: the first that tells topic ids by name and also takes a null (KIP-516). */
 const METADATA = { key: 3, version: 12 };
-
-interface PrivateConnection {
-  send(arguments_: { request: object; response: object }): Promise<Map<string, string>>;
-}
-interface PrivateCluster {
-  connect(): Promise<void>;
-  refreshMetadata(): Promise<void>;
-  disconnect(): Promise<void>;
-  findControllerBroker(): Promise<{ connectionPool: PrivateConnection }>;
-}
 
 /**
  * Asks the broker for the ids of topics: what alone tells a topic from another one made anew under its name.
@@ -43,16 +34,6 @@ export async function fetchTopicIds(kafka: Kafka, topics: readonly string[]): Pr
   } finally {
     await cluster.disconnect();
   }
-}
-
-function openCluster(kafka: Kafka): PrivateCluster {
-  const symbol = Object.getOwnPropertySymbols(kafka).find(
-    (it) => it.description === "private:Kafka:createCluster",
-  );
-  const create = symbol && (kafka as unknown as Record<symbol, (options: object) => PrivateCluster>)[symbol];
-  if (create === undefined)
-    throw new Error("This kafkajs has no createCluster; topic ids were read with version 2.2.4.");
-  return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false });
 }
 
 /** The leading zero ends the flexible request header, which kafkajs does not know (KIP-482). */

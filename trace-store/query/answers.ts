@@ -147,7 +147,7 @@ export interface GroupVerdictAnswer {
   readonly startedAt: string | null;
   /** Of the last attempt. */
   readonly endedAt: string | null;
-  /** Nanoseconds from the end of the send to the first attempt; never negative. */
+  /** Nanoseconds from the end of the send to the first attempt; never negative. `null` without an attempt, or a send. */
   readonly waitedNs: string | null;
   /** Nanoseconds of the attempt that decided. */
   readonly workedNs: string | null;
@@ -162,10 +162,14 @@ export interface GroupVerdictAnswer {
   /** WAITING: milliseconds until it is reached at the group's present pace. */
   readonly etaMs: number | null;
   /**
-   * `duplicated` by several ok attempts; `rewound` behind it since it was passed; `clock_skew`: handled before it was sent,
+   * `duplicated` by several ok attempts; `rewound` behind it since it was passed, to and at what `rewoundTo` and `rewoundAt`
+   * say; `clock_skew`: handled before it was sent,
    * so `waitedNs` is 0; `incomplete`: the broker was not looked at lately; `offline`: no members; `members_unknown`.
    */
   readonly flags: readonly string[];
+  /** `rewound`: the position to which the group was set back behind this message; `null` also where that is past retention. */
+  readonly rewoundTo: string | null;
+  readonly rewoundAt: string | null;
   /** The span that decided. */
   readonly traceId: string | null;
   readonly spanId: string | null;

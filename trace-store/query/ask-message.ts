@@ -77,7 +77,8 @@ const askVerdicts = (database: Database, parameters: readonly unknown[]): Promis
        ${bigColumn("v.waited_ns", "waitedNs")}, ${bigColumn("v.worked_ns", "workedNs")},
        ${bigColumn("v.committed", "committed")}, ${timeColumn("v.committed_at", "committedAt")},
        ${bigColumn("v.ahead_messages", "aheadMessages")}, ${millisecondsColumn("v.behind", "behindMs")},
-       ${millisecondsColumn("v.eta", "etaMs")}, v.flags, replace(v.trace_id::text, '-', '') AS "traceId", v.span_id AS "spanId"
+       ${millisecondsColumn("v.eta", "etaMs")}, v.flags,
+       ${bigColumn("v.rewound_to", "rewoundTo")}, ${timeColumn("v.rewound_at", "rewoundAt")}, replace(v.trace_id::text, '-', '') AS "traceId", v.span_id AS "spanId"
      FROM trail.verdicts($1, $2, $3, $4, now(), make_interval(secs => $5::float8 / 1000)) v
      ORDER BY v.consumer_group NULLS LAST, v.started_at, v.span_id`,
     parameters,

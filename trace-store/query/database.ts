@@ -18,9 +18,9 @@ export interface DatabaseOptions {
 }
 
 // Planning a look-up over hundreds of slices takes 10 to 60 times as long as running it; on Citus a generic plan of a
-// statement that fans out is refused.
+// statement that fans out is refused. The planner takes a hundred slices for much work, and compiling would take seconds.
 const SESSION = `SELECT
-  set_config('default_transaction_read_only', 'on', false),
+  set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false),
   CASE WHEN to_regclass('pg_catalog.pg_dist_partition') IS NULL
     THEN set_config('plan_cache_mode', 'force_generic_plan', false) END`;
 

@@ -7,6 +7,7 @@ import type { Operations } from "./cli/operations.ts";
 import { createOutput, FORMATS, type Format, type Terminal } from "./cli/output.ts";
 import { printable } from "./cli/text.ts";
 import { assert } from "./verbs/assert.ts";
+import { coverage } from "./verbs/coverage.ts";
 import { doctor } from "./verbs/doctor.ts";
 import { find } from "./verbs/find.ts";
 import { groups } from "./verbs/groups.ts";
@@ -26,7 +27,19 @@ export interface CliOptions extends Terminal {
 }
 
 /** In the order of the help. */
-const VERBS: readonly Verb[] = [find, show, stuck, groups, assert, doctor, quarantine, purge, up, migrate];
+const VERBS: readonly Verb[] = [
+  find,
+  show,
+  stuck,
+  groups,
+  coverage,
+  assert,
+  doctor,
+  quarantine,
+  purge,
+  up,
+  migrate,
+];
 
 /** Makes the program. Parsing it may throw `CommanderError` and `TrailError`; {@link runCli} does all of that. */
 export function createProgram(
@@ -89,4 +102,4 @@ Examples:
   kafka-trail stuck --group billing --older-than 5m
   kafka-trail assert orders/3/4711 --group billing --within 60s && echo delivered
 
-Exit codes: 0 found, 1 error, 2 usage, 3 not found, 4 no access, 5 server not reachable, 6 found but not delivered.`;
+Exit codes: 0 found, 1 error, 2 usage, 3 not found, 4 no access, 5 server not reachable, 6 found but not delivered (assert).`;

@@ -1,8 +1,9 @@
 import type { Admin, Kafka } from "kafkajs";
+import { fetchLogRanges, type LogRange } from "../kafka/log-ranges.ts";
 import { fetchTopicIds } from "../kafka/topic-ids.ts";
 import { eachBounded } from "./bounded.ts";
 
-/** Requests on their way at once: at 20, 200 topics take 0.5 s, and one at a time 1.2 s (measured). */
+/** Requests on their way at once: at 20, 200 topics one by one take 0.5 s, and one at a time 1.2 s (measured). */
 const REQUESTS_MAX = 20;
 /** Groups described by one call. */
 const DESCRIBED_MAX = 100;
@@ -10,12 +11,7 @@ const DESCRIBED_MAX = 100;
 /** Refusals in a row after which the broker is taken to be too old for topic ids. */
 const TOPIC_ID_FAILURES_MAX = 3;
 
-/** The log of one partition. */
-export interface LogRange {
-  readonly partition: number;
-  readonly logStart: bigint;
-  readonly logEnd: bigint;
-}
+export type { LogRange };
 
 /** One topic as the broker shows it. */
 export interface TopicLook {
@@ -68,6 +64,24 @@ export class Look {
   async topics(): Promise<{ topics: TopicLook[]; unread: string[] }> {
     const names = (await this.#admin.listTopics()).filter((it) => this.#scope.isTopicWatched(it));
     const ids = await this.#topicIds(names);
+    try {
+      const logs = await fetchLogRanges(this.#kafka, names);
+      const topics = names.map((topic) => ({
+        topic,
+        topicUuid: ids.get(topic) ?? null,
+        logs: logs.get(topic) ?? [],
+      }));
+      return { topics, unread: [] };
+    } catch {
+      // One topic is enough for that. If it is the broker, the next request says so.
+      return this.#oneByOne(names, ids);
+    }
+  }
+
+  async #oneByOne(
+    names: readonly string[],
+    ids: ReadonlyMap<string, string>,
+  ): Promise<{ topics: TopicLook[]; unread: string[] }> {
     const unread: string[] = [];
     const looks = await eachBounded(names, REQUESTS_MAX, async (topic): Promise<TopicLook | undefined> => {
       try {

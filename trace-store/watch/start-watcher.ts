@@ -37,6 +37,8 @@ export interface Watcher {
 const COMMITS_EVERY_MS = 200;
 /** After the stream was refused or broke, polling goes on for this long before it is tried again. */
 const STREAM_RETRY_MS = 60_000;
+/** What the log says after each look, with how long it took. */
+export const LOOKED = "looked at the broker";
 const TERM_RETRY_MS_MAX = 10_000;
 
 /**
@@ -150,6 +152,7 @@ class Term {
 
   async #sweep(look: Look, writer: TruthWriter): Promise<void> {
     const at = new Date();
+    const startedMs = performance.now();
     const clusterId = await look.clusterId();
     const { topics, unread } = await look.topics();
     const groups = await look.groups();
@@ -166,6 +169,16 @@ class Term {
       pollMs: this.#options.pollMs,
       problem: [unreadTopics(unread), groups.length === 0 ? NO_GROUPS : []].flat().join(" ") || null,
     });
+    this.#options.log.debug(
+      {
+        cluster: this.#options.cluster,
+        tookMs: Math.round(performance.now() - startedMs),
+        topics: topics.length,
+        groups: groups.length,
+        commits: commits.length,
+      },
+      LOOKED,
+    );
   }
 
   /** Writes what the stream brings until it is time for the next sweep. */

@@ -29,12 +29,14 @@ interface StoreRow {
   attempts: number;
   flags: string[];
   ahead: string | null;
+  rewound_to: string | null;
+  rewound_at: Date | null;
 }
 
 // Offsets of one life are judged together; those that only an older life has, one by one.
 const JUDGED = `
   SELECT a.i AS index, j.message_offset::int AS at, j.consumer_group AS grp, j.verdict, j.attempts::int, j.flags,
-    j.ahead_messages::text AS ahead
+    j.ahead_messages::text AS ahead, j.rewound_to::text, j.rewound_at
   FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[]) AS a (i, cluster, offsets, as_of)
   CROSS JOIN LATERAL trail_private.judge(trail_private.topic_ids('orders', a.cluster), 'orders', 0, a.offsets::bigint[], NULL,
     a.as_of, make_interval(secs => $5::float8 / 1000)) j`;
@@ -72,7 +74,8 @@ export async function compareHistories(
     const key = `${row.index}/${row.at}`;
     store.set(key, [
       ...(store.get(key) ?? []),
-      spell(row.grp, row.verdict, row.attempts, row.flags, row.ahead),
+      spell(row.grp, row.verdict, row.attempts, row.flags, row.ahead) +
+        spellRewound(row.rewound_to, row.rewound_at && row.rewound_at.getTime() - baseMs),
     ]);
   }
   const differences: Difference[] = [];
@@ -85,8 +88,10 @@ export async function compareHistories(
       for (const { verdict } of judged) counts[verdict] = (counts[verdict] ?? 0) + 1;
       verdicts += judged.length;
       const model = judged
-        .map((it) =>
-          spell(it.group, it.verdict, it.attempts, it.flags, it.ahead === null ? null : String(it.ahead)),
+        .map(
+          (it) =>
+            spell(it.group, it.verdict, it.attempts, it.flags, it.ahead === null ? null : String(it.ahead)) +
+            spellRewound(it.rewound && String(it.rewound.to), it.rewound && it.rewound.atMs),
         )
         .join("\n");
       const answered = (store.get(`${index}/${offset}`) ?? []).toSorted().join("\n");
@@ -137,6 +142,9 @@ const spell = (
   ahead: string | null,
 ): string =>
   `${group} ${verdict} attempts=${attempts} flags=${flags.join(",")}${ahead === null ? "" : ` ahead=${ahead}`}`;
+
+const spellRewound = (to: string | null, atMs: number | null): string =>
+  to === null ? "" : ` rewound to ${to} at ${atMs}`;
 
 /** Everything needed to look into a difference by hand. */
 export function describeDifference({ history, offset, store, model }: Difference): string {

@@ -6,6 +6,8 @@ export interface ModelVerdict {
   readonly verdict: string;
   readonly attempts: number;
   readonly flags: readonly string[];
+  /** `rewound`: to where, and when in ms; what is not kept of it is nothing. */
+  readonly rewound: { readonly to: number; readonly atMs: number } | null;
   readonly ahead: number | null;
 }
 
@@ -64,6 +66,7 @@ function judgeGroup(
     verdict,
     attempts: ok.length + failed.length,
     flags,
+    rewound: isRewound ? rewindBehind(group, offset) : null,
     ahead: verdict === "WAITING" ? Math.max(0, offset - from) : null,
   };
 }
@@ -118,6 +121,12 @@ const highestCommit = (group: GroupEvidence): number =>
 
 const committedNow = (group: GroupEvidence): number =>
   group.commits.at(-1)?.committed ?? Number.NEGATIVE_INFINITY;
+
+/** The commit after the last one that was past the message. */
+function rewindBehind({ commits }: GroupEvidence, offset: number): ModelVerdict["rewound"] {
+  const back = commits[commits.findLastIndex(({ committed }) => committed > offset) + 1];
+  return back ? { to: back.committed, atMs: back.atMs } : null;
+}
 
 /** When what absence could be read from had happened: the group passed the offset, or the log did. */
 function settledAt(life: Life, group: GroupEvidence, offset: number): number {

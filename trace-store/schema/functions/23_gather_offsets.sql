@@ -1,7 +1,7 @@
 -- Every span and range that speaks of any of these offsets of one partition, in one life of the topic, and those spans
--- to which the ranges belong: ranges are found by offset, their spans by trace.
+-- to which the ranges belong: ranges are found by offset, their spans by trace. Of one group: its own, and those of none.
 CREATE OR REPLACE FUNCTION trail_private.gather_offsets(
-  topics int[], in_partition int, offsets bigint[], born_at timestamptz, died_at timestamptz,
+  topics int[], in_partition int, offsets bigint[], born_at timestamptz, died_at timestamptz, only_group text DEFAULT NULL,
   OUT gathered trail_private.spans[], OUT told trail_private.offset_ranges[]
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -10,16 +10,24 @@ DECLARE
   block bigint[];
   traces uuid[];
   span_ids bigint[];
+  starts timestamptz[];
+  groups int[];
+  asked int8multirange;
 BEGIN
   gathered := '{}';
   told := '{}';
+  IF only_group IS NOT NULL THEN
+    groups := trail_private.consumer_group_ids(only_group, NULL);
+  END IF;
   FOR block IN SELECT array_agg(DISTINCT o) FROM unnest(offsets) o GROUP BY o / 4096 LOOP
     SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
-      WHERE s.topic_id = ANY (topics) AND s.partition = in_partition AND s.message_offset = ANY (block);
+      WHERE s.topic_id = ANY (topics) AND s.partition = in_partition AND s.message_offset = ANY (block)
+        AND (groups IS NULL OR s.consumer_group_id IS NULL OR s.consumer_group_id = ANY (groups));
     gathered := gathered || some_spans;
     SELECT array_agg(r) INTO some_ranges FROM trail_private.offset_ranges r
       WHERE r.topic_id = ANY (topics) AND r.partition = in_partition
-        AND r.first_offset BETWEEN block[1] - 4095 AND block[cardinality(block)] AND r.last_offset >= block[1];
+        AND r.first_offset BETWEEN block[1] - 4095 AND block[cardinality(block)] AND r.last_offset >= block[1]
+        AND (groups IS NULL OR r.consumer_group_id IS NULL OR r.consumer_group_id = ANY (groups));
     told := told || some_ranges;
   END LOOP;
   SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans FROM trail_private.odd_time_spans o
@@ -38,20 +46,22 @@ BEGIN
   END IF;
 
   -- A batch's range is cut down to what was asked for: its other messages would only be spread out to be thrown away.
-  SELECT coalesce(array_agg((r.start_time, r.span_id, greatest(r.first_offset, b.low), least(r.last_offset, b.high),
+  SELECT range_agg(int8range(o, o, '[]')) INTO asked FROM unnest(offsets) o;
+  SELECT coalesce(array_agg((r.start_time, r.span_id, lower(piece), upper(piece) - 1,
       r.topic_id, r.partition, r.consumer_group_id, r.role, r.trace_id)::trail_private.offset_ranges), '{}')
     INTO told
-    FROM unnest(told) r CROSS JOIN (SELECT min(o) AS low, max(o) AS high FROM unnest(offsets) o) b
-    WHERE r.last_offset >= b.low AND r.first_offset <= b.high;
+    FROM unnest(told) r CROSS JOIN LATERAL unnest(int8multirange(int8range(r.first_offset, r.last_offset, '[]')) * asked) AS piece;
 
   -- Settling spans and sessions are judged by their ranges alone.
-  SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id) INTO traces, span_ids
+  SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id), array_agg(DISTINCT r.start_time) INTO traces, span_ids, starts
     FROM unnest(told) r WHERE r.role IN (1, 2, 3, 10, 11);
   IF traces IS NULL THEN
     gathered := trail_private.with_senders(gathered, told);
     RETURN;
   END IF;
-  SELECT array_agg(s) INTO some_spans FROM trail_private.spans s WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids);
+  -- A range has its span's start: only the slices that hold one are opened.
+  SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
+    WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids) AND s.start_time = ANY (starts);
   gathered := gathered || some_spans;
   SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans
     FROM trail_private.odd_time_spans o WHERE o.trace_id = ANY (traces) AND o.span_id = ANY (span_ids);

@@ -3,14 +3,19 @@
 CREATE OR REPLACE FUNCTION trail_private.forwards_of(
   gathered trail_private.spans[], told trail_private.offset_ranges[],
   attempt_offsets bigint[], attempt_groups text[], attempt_traces uuid[], attempt_spans bigint[],
-  topics int[], in_partition int
+  attempted_from timestamptz, attempted_to timestamptz, topics int[], in_partition int
 ) RETURNS TABLE (message_offset bigint, consumer_group text, to_topic text, to_place text, is_dead_letter boolean)
 LANGUAGE plpgsql STABLE ROWS 1 AS $$
 DECLARE
   sends trail_private.spans[];
   linked trail_private.spans[];
   link_traces uuid[];
+  -- A copy is made after its attempt began, an hour is left to clocks that do not agree, and a day after it ended to those
+  -- who park it first. All other slices stay closed. A copy that names its origin is found whatever its time.
+  from_time timestamptz := coalesce(attempted_from - interval '1 hour', '-infinity');
+  to_time timestamptz := coalesce(attempted_to + interval '24 hours', 'infinity');
   link_spans bigint[];
+  link_times timestamptz[];
   link_to bigint[];
   link_to_traces uuid[];
   tree_traces uuid[];
@@ -19,7 +24,7 @@ DECLARE
 BEGIN
   IF cardinality(attempt_traces) > 0 THEN
     SELECT array_agg(ROW (s.*)::trail_private.spans) INTO sends FROM (
-      SELECT * FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) AND operation IN (1, 2) LIMIT 1000) s;
+      SELECT * FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time AND operation IN (1, 2) LIMIT 1000) s;
     SELECT sends || array_agg(ROW (o.*)::trail_private.spans) INTO sends FROM (
       SELECT * FROM trail_private.odd_time_spans WHERE trace_id = ANY (attempt_traces) AND operation IN (1, 2) LIMIT 1000) o;
     -- Whether a send lies below an attempt is only asked where its topic's name makes it matter.
@@ -27,15 +32,15 @@ BEGIN
       WHERE trail_private.is_dead_letter_topic(t.name) OR trail_private.is_retry_topic(t.name);
     IF sends IS NOT NULL THEN
       SELECT array_agg(s.trace_id), array_agg(s.span_id), array_agg(s.parent_span_id) INTO tree_traces, tree_spans, tree_parents
-        FROM (SELECT trace_id, span_id, parent_span_id FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) LIMIT 10000) s;
+        FROM (SELECT trace_id, span_id, parent_span_id FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time LIMIT 10000) s;
       SELECT tree_traces || array_agg(o.trace_id), tree_spans || array_agg(o.span_id), tree_parents || array_agg(o.parent_span_id)
         INTO tree_traces, tree_spans, tree_parents
         FROM (SELECT trace_id, span_id, parent_span_id FROM trail_private.odd_time_spans WHERE trace_id = ANY (attempt_traces) LIMIT 10000) o;
     END IF;
-    SELECT array_agg(l.trace_id), array_agg(l.span_id), array_agg(l.to_trace_id), array_agg(l.to_span_id)
-      INTO link_traces, link_spans, link_to_traces, link_to
-      FROM (SELECT trace_id, span_id, to_trace_id, to_span_id FROM trail_private.span_links
-        WHERE to_trace_id = ANY (attempt_traces) AND to_span_id = ANY (attempt_spans) LIMIT 1000) l;
+    SELECT array_agg(l.trace_id), array_agg(l.span_id), array_agg(l.to_trace_id), array_agg(l.to_span_id), array_agg(l.start_time)
+      INTO link_traces, link_spans, link_to_traces, link_to, link_times
+      FROM (SELECT trace_id, span_id, to_trace_id, to_span_id, start_time FROM trail_private.span_links
+        WHERE to_trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time AND to_span_id = ANY (attempt_spans) LIMIT 1000) l;
     SELECT link_traces || array_agg(l.trace_id), link_spans || array_agg(l.span_id),
         link_to_traces || array_agg(l.to_trace_id), link_to || array_agg(l.to_span_id)
       INTO link_traces, link_spans, link_to_traces, link_to
@@ -43,7 +48,7 @@ BEGIN
         WHERE to_trace_id = ANY (attempt_traces) AND to_span_id = ANY (attempt_spans) LIMIT 1000) l;
     IF link_traces IS NOT NULL THEN
       SELECT array_agg(s) INTO linked FROM trail_private.spans s
-        WHERE s.trace_id = ANY (link_traces) AND s.span_id = ANY (link_spans) AND s.operation IN (1, 2);
+        WHERE s.trace_id = ANY (link_traces) AND s.span_id = ANY (link_spans) AND s.start_time = ANY (link_times) AND s.operation IN (1, 2);
       SELECT linked || array_agg(ROW (o.*)::trail_private.spans) INTO linked FROM trail_private.odd_time_spans o
         WHERE o.trace_id = ANY (link_traces) AND o.span_id = ANY (link_spans) AND o.operation IN (1, 2);
     END IF;

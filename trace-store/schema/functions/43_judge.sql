@@ -7,7 +7,8 @@ CREATE OR REPLACE FUNCTION trail_private.judge(
   message_offset bigint, consumer_group text, verdict text, why text, forwarded_to text,
   attempts bigint, failed_attempts bigint, started_at timestamptz, ended_at timestamptz, waited_ns bigint, worked_ns bigint,
   committed bigint, committed_at timestamptz, ahead_messages bigint, behind interval, eta interval,
-  flags text[], trace_id uuid, span_id text, sent_at timestamptz, message_key text, sent_trace_id uuid
+  flags text[], trace_id uuid, span_id text, sent_at timestamptz, message_key text, sent_trace_id uuid,
+  rewound_to bigint, rewound_at timestamptz
 ) LANGUAGE plpgsql STABLE ROWS 10 AS $$
 DECLARE
   life record;
@@ -17,7 +18,7 @@ DECLARE
   handled trail.hops[];
 BEGIN
   SELECT * INTO life FROM trail_private.life_of(topics, in_partition, (SELECT max(o) FROM unnest(offsets) o), as_of);
-  SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at);
+  SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_group);
   SELECT array_agg(h) INTO hops FROM trail_private.hops_of(got.gathered, got.told) h
     WHERE h.message_offset = ANY (offsets) AND h.partition = in_partition AND h.topic = in_topic AND h.start_time <= as_of;
   SELECT array_agg(h) INTO handled FROM unnest(hops) h
@@ -42,13 +43,40 @@ BEGIN
     FROM trail_private.group_positions p JOIN trail_private.consumer_groups g USING (consumer_group_id)
     WHERE p.topic_id = life.topic_id AND p.incarnation = life.incarnation AND (only_group IS NULL OR g.name = only_group)
     GROUP BY g.name, g.consumer_group_id
+  ), stands AS MATERIALIZED (
+    SELECT p.group_id, o.at, p.committed_max > o.at AS is_passed, p.expired @> o.at AS is_expired,
+      p.committed <= o.at AND p.committed_max > o.at AS is_rewound
+    FROM positions p CROSS JOIN unnest(offsets) AS o (at) WHERE p.committed_max IS NOT NULL
+  ), passings AS MATERIALIZED (
+    SELECT * FROM trail_private.passings_of(life.topic_id, life.incarnation, in_partition,
+      ARRAY(SELECT s.group_id FROM stands s WHERE s.is_passed), ARRAY(SELECT s.at FROM stands s WHERE s.is_passed),
+      -- When none of these messages was sent yet, where that is known of all of them.
+      (SELECT least(min(h.start_time), as_of - interval '1 day') FROM unnest(hops) h WHERE h.operation IN ('create', 'send')
+        HAVING count(DISTINCT h.message_offset) = cardinality(offsets)))
+  ), takings AS MATERIALIZED (
+    SELECT * FROM trail_private.takings_of(life.topic_id, life.incarnation, in_partition,
+      ARRAY(SELECT DISTINCT s.at FROM stands s WHERE s.is_expired))
+  ), rewinds AS MATERIALIZED (
+    SELECT * FROM trail_private.rewinds_of(life.topic_id, life.incarnation, in_partition,
+      ARRAY(SELECT s.group_id FROM stands s WHERE s.is_rewound), ARRAY(SELECT s.at FROM stands s WHERE s.is_rewound))
+  ), paces AS MATERIALIZED (
+    SELECT * FROM trail_private.paces_of(life.topic_id, life.incarnation, in_partition,
+      ARRAY(SELECT DISTINCT s.group_id FROM stands s WHERE NOT s.is_passed), as_of)
+  ), traced AS MATERIALIZED (
+    -- Which groups' spans tell of this partition, and from where on: their first blocks.
+    SELECT g.name AS grp, min(lower(f.ranges)) AS told_from
+    FROM (SELECT DISTINCT ON (l.topic_id, l.consumer_group_id) l.consumer_group_id, l.ranges FROM trail_private.ledger l
+      WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition AND l.consumer_group_id > 0
+      ORDER BY l.topic_id, l.consumer_group_id, l.block) f
+    JOIN trail_private.consumer_groups g USING (consumer_group_id)
+    GROUP BY g.name
+  ), voids AS MATERIALIZED (
+    SELECT range_agg(l.ranges) AS ranges FROM trail_private.ledger l
+    WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition
+      AND l.consumer_group_id = -1 AND l.block IN (SELECT o / 65536 FROM unnest(offsets) o) AND NOT l.sampled
   ), hidden AS MATERIALIZED (
-    SELECT o.at,
-      EXISTS (SELECT FROM told t WHERE t.at = o.at AND t.role = 6)
-      OR EXISTS (SELECT FROM trail_private.ledger l
-        WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition
-          AND l.consumer_group_id = -1 AND l.block = o.at / 65536 AND NOT l.sampled AND l.ranges @> o.at) AS is_hidden
-    FROM unnest(offsets) AS o (at)
+    SELECT o.at, coalesce(v.ranges @> o.at, false) OR EXISTS (SELECT FROM told t WHERE t.at = o.at AND t.role = 6) AS is_hidden
+    FROM unnest(offsets) AS o (at) CROSS JOIN voids v
   ), sent AS MATERIALIZED (
     SELECT DISTINCT ON (h.message_offset) h.message_offset AS at, h.start_time AS sent_at, h.start_unix_nano AS sent_ns,
       h.start_unix_nano + h.duration_ns AS acknowledged_ns, h.trace_id, h.message_key
@@ -76,7 +104,7 @@ BEGIN
     FROM trail_private.forwards_of(got.gathered, got.told,
       ARRAY(SELECT h.message_offset FROM unnest(handled) h), ARRAY(SELECT coalesce(h.consumer_group, chr(1) || h.service) FROM unnest(handled) h),
       ARRAY(SELECT h.trace_id FROM unnest(handled) h), ARRAY(SELECT ('x' || h.span_id)::bit(64)::bigint FROM unnest(handled) h),
-      topics, in_partition) f
+      (SELECT min(h.start_time) FROM unnest(handled) h), (SELECT max(h.start_time + h.duration) FROM unnest(handled) h), topics, in_partition) f
     GROUP BY f.message_offset, f.consumer_group
   ), cases AS (
     -- Of what was never there no group can have anything to say.
@@ -95,32 +123,19 @@ BEGIN
       coalesce(p.expired @> c.at, false) AS is_expired,
       EXISTS (SELECT FROM told x WHERE x.at = c.at AND x.grp = c.grp AND x.role = 9) AS is_skipped,
       EXISTS (SELECT FROM told x WHERE x.at = c.at AND x.grp = c.grp AND x.role = 8) AS is_held,
-      EXISTS (SELECT FROM trail_private.ledger l JOIN trail_private.consumer_groups g USING (consumer_group_id)
-        WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition
-          AND g.name = c.grp AND (l.block < c.at / 65536 OR l.block = c.at / 65536 AND lower(l.ranges) <= c.at)) AS is_seen_before,
-      EXISTS (SELECT FROM trail_private.ledger l JOIN trail_private.consumer_groups g USING (consumer_group_id)
-        WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition AND g.name = c.grp) AS is_traced,
-      passed.passed_at, gone.expired_at, pace.per_second
+      coalesce(w.told_from <= c.at, false) AS is_seen_before, w.grp IS NOT NULL AS is_traced,
+      passed.passed_at, gone.expired_at, back.rewound_to, back.rewound_at, pace.per_second
     FROM cases c
     LEFT JOIN positions p ON p.grp = c.grp
     LEFT JOIN tried t ON t.at = c.at AND t.grp IS NOT DISTINCT FROM c.grp
     LEFT JOIN copies f ON f.at = c.at AND f.grp = c.grp
     LEFT JOIN hidden h ON h.at = c.at
     LEFT JOIN sent s ON s.at = c.at
-    LEFT JOIN LATERAL (
-      SELECT x.committed_at AS passed_at FROM trail_private.group_position_changes x
-      WHERE p.committed_max > c.at AND x.topic_id = life.topic_id AND x.incarnation = life.incarnation AND x.partition = in_partition
-        AND x.consumer_group_id = p.group_id AND x.committed_max > c.at
-      ORDER BY x.committed_max, x.committed_at LIMIT 1) passed ON true
-    LEFT JOIN LATERAL (
-      SELECT min(x.observed_at) AS expired_at FROM trail_private.log_position_changes x
-      WHERE p.expired @> c.at AND x.topic_id = life.topic_id AND x.incarnation = life.incarnation AND x.partition = in_partition
-        AND x.log_start > c.at) gone ON true
-    LEFT JOIN LATERAL (
-      SELECT (max(x.committed) - min(x.committed)) / nullif(extract(epoch FROM max(x.committed_at) - min(x.committed_at)), 0) AS per_second
-      FROM trail_private.group_position_changes x
-      WHERE p.committed_max <= c.at AND x.topic_id = life.topic_id AND x.incarnation = life.incarnation AND x.partition = in_partition
-        AND x.consumer_group_id = p.group_id AND x.committed_at > as_of - interval '10 minutes' AND x.committed_at <= as_of) pace ON true
+    LEFT JOIN traced w ON w.grp = c.grp
+    LEFT JOIN paces pace ON pace.group_id = p.group_id
+    LEFT JOIN passings passed ON passed.at = c.at AND passed.group_id = p.group_id
+    LEFT JOIN takings gone ON gone.at = c.at AND p.expired @> c.at
+    LEFT JOIN rewinds back ON back.at = c.at AND back.group_id = p.group_id
   ), ruled AS (
     SELECT f.*, CASE WHEN left(f.grp, 1) <> chr(1) THEN f.grp END AS named,
       f.committed_max > f.at AND f.committed <= f.at AS is_rewound,
@@ -139,7 +154,8 @@ BEGIN
       j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start),
     CASE j.ruling WHEN 'DEAD_LETTERED' THEN j.dead_lettered_to WHEN 'FORWARDED' THEN j.forwarded_to END,
     j.ok + j.failed, j.failed, j.started_at, j.ended_at,
-    greatest(0, j.first_ns - j.acknowledged_ns),
+    -- greatest() passes over NULL: what is not known is not 0.
+    CASE WHEN j.first_ns < j.acknowledged_ns THEN 0 ELSE j.first_ns - j.acknowledged_ns END,
     (j.decisive).duration_ns,
     j.committed,
     CASE WHEN j.committed_max > j.at THEN j.passed_at END,
@@ -154,7 +170,8 @@ BEGIN
       CASE WHEN j.ruling = 'WAITING' AND st.members = 0 THEN 'offline' END,
       CASE WHEN j.ruling = 'WAITING' AND st.consumer_group_id IS NOT NULL AND st.members IS NULL THEN 'members_unknown' END,
       CASE WHEN j.group_id IS NOT NULL AND NOT life.is_broker_seen THEN 'incomplete' END], NULL),
-    (j.decisive).trace_id, (j.decisive).span_id, j.sent_at, j.message_key, j.sent_trace_id
+    (j.decisive).trace_id, (j.decisive).span_id, j.sent_at, j.message_key, j.sent_trace_id,
+    j.rewound_to, j.rewound_at
   FROM judged j LEFT JOIN trail_private.group_states st ON st.consumer_group_id = j.group_id LEFT JOIN nameless n ON n.at = j.at
   ORDER BY j.at, j.named NULLS LAST, j.service;
 END $$;

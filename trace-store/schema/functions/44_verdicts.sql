@@ -4,12 +4,14 @@ CREATE OR REPLACE FUNCTION trail.verdicts(
 ) RETURNS TABLE (
   consumer_group text, verdict text, why text, forwarded_to text, attempts bigint, failed_attempts bigint,
   started_at timestamptz, ended_at timestamptz, waited_ns bigint, worked_ns bigint, committed bigint, committed_at timestamptz,
-  ahead_messages bigint, behind interval, eta interval, flags text[], trace_id uuid, span_id text
+  ahead_messages bigint, behind interval, eta interval, flags text[], trace_id uuid, span_id text,
+  rewound_to bigint, rewound_at timestamptz
 ) LANGUAGE plpgsql STABLE ROWS 5 AS $$
 BEGIN
   RETURN QUERY
     SELECT j.consumer_group, j.verdict, j.why, j.forwarded_to, j.attempts, j.failed_attempts, j.started_at, j.ended_at,
-      j.waited_ns, j.worked_ns, j.committed, j.committed_at, j.ahead_messages, j.behind, j.eta, j.flags, j.trace_id, j.span_id
+      j.waited_ns, j.worked_ns, j.committed, j.committed_at, j.ahead_messages, j.behind, j.eta, j.flags, j.trace_id, j.span_id,
+      j.rewound_to, j.rewound_at
     FROM trail_private.judge(trail_private.topic_ids($1, $4), $1, $2, ARRAY[$3], NULL, $5, $6) j;
 END $$;
 

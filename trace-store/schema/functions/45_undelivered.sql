@@ -2,7 +2,7 @@
 -- has not committed past, what retention took before it, and below its commit what no ok attempt was seen of, where its
 -- spans are whole enough to tell.
 CREATE OR REPLACE FUNCTION trail_private.undelivered_candidates(topics int[], in_group text, older_than_at timestamptz)
-RETURNS TABLE (partition int, offsets int8multirange) LANGUAGE plpgsql STABLE ROWS 10 AS $$
+RETURNS TABLE (partition int, offsets int8multirange, passed int8multirange) LANGUAGE plpgsql STABLE ROWS 10 AS $$
 BEGIN
   RETURN QUERY
   WITH logs AS (
@@ -44,15 +44,61 @@ BEGIN
     ) m ON true
     GROUP BY p.partition
   )
-  SELECT p.partition,
-    (trail_private.offsets_between(greatest(p.reached, p.log_start), p.old_end)
-      + coalesce(p.expired, '{}')
-      + trail_private.offsets_between(p.first_position, p.committed) * m.told
-    ) * trail_private.offsets_between(0, p.old_end) - m.done - m.void
-  FROM positions p JOIN marks m ON m.partition = p.partition;
+  SELECT x.partition, x.behind, x.passed - x.behind FROM (
+    SELECT p.partition,
+      (trail_private.offsets_between(greatest(p.reached, p.log_start), p.old_end) + coalesce(p.expired, '{}'))
+        * trail_private.offsets_between(0, p.old_end) - m.done - m.void AS behind,
+      trail_private.offsets_between(p.first_position, least(p.committed, p.old_end)) * m.told - m.done - m.void AS passed
+    FROM positions p JOIN marks m ON m.partition = p.partition) x
+  WHERE NOT isempty(x.behind) OR NOT isempty(x.passed);
 END $$;
 
-COMMENT ON FUNCTION trail_private.undelivered_candidates IS 'The offsets of each partition that may not be delivered to a group.';
+COMMENT ON FUNCTION trail_private.undelivered_candidates IS 'The offsets of each partition that may not be delivered to a group: those it has not gone past, and those it has passed without an ok attempt that was seen.';
+
+-- What a group has passed was not dealt with only where something tells so: a failed attempt, one that never ended, a jump.
+-- All other offsets without an ok attempt are merely untraced. Looks at "looks" pieces of evidence at most, lowest offsets
+-- first, and says up to which offset it has seen all of them.
+CREATE OR REPLACE FUNCTION trail_private.passed_in_trouble(
+  topics int[], in_partition int, groups int[], passed int8multirange, looks int,
+  OUT offsets int8multirange, OUT complete_to bigint
+) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  low bigint := lower(passed);
+  high bigint := upper(passed) - 1;
+  seen bigint[];
+  odd bigint[];
+  firsts bigint[];
+  lasts bigint[];
+BEGIN
+  complete_to := high;
+  SELECT array_agg(s.message_offset) INTO seen FROM (
+    SELECT message_offset FROM trail_private.spans
+    WHERE topic_id = ANY (topics) AND partition = in_partition AND message_offset BETWEEN low AND high
+      AND message_offset IS NOT NULL AND (status = 2 OR operation = 6) AND (consumer_group_id = ANY (groups) OR consumer_group_id IS NULL)
+    ORDER BY message_offset LIMIT looks) s;
+  SELECT array_agg(message_offset) INTO odd FROM trail_private.odd_time_spans
+    WHERE topic_id = ANY (topics) AND partition = in_partition AND message_offset BETWEEN low AND high AND (status = 2 OR operation = 6);
+  IF cardinality(seen) = looks THEN
+    complete_to := seen[looks];
+  END IF;
+  SELECT array_agg(r.first_offset), array_agg(r.last_offset) INTO firsts, lasts FROM (
+    SELECT first_offset, last_offset FROM trail_private.offset_ranges
+    WHERE topic_id = ANY (topics) AND partition = in_partition AND first_offset BETWEEN low - 4095 AND high AND last_offset >= low
+      AND role IN (3, 9, 11) AND (consumer_group_id = ANY (groups) OR consumer_group_id IS NULL)
+    ORDER BY first_offset LIMIT looks) r;
+  IF cardinality(firsts) = looks THEN
+    complete_to := least(complete_to, greatest(firsts[looks], low));
+  END IF;
+  SELECT coalesce(range_agg(t.told), '{}') * passed * trail_private.offsets_between(low, complete_to + 1) INTO offsets FROM (
+    SELECT int8range(o, o, '[]') AS told FROM unnest(seen || odd) AS o
+    UNION ALL
+    SELECT int8range(f, l, '[]') FROM unnest(firsts, lasts) AS r (f, l)
+    UNION ALL
+    SELECT int8range(first_offset, last_offset, '[]') FROM trail_private.odd_time_offset_ranges
+    WHERE topic_id = ANY (topics) AND partition = in_partition AND first_offset <= high AND last_offset >= low AND role IN (3, 9, 11)) t;
+END $$;
+
+COMMENT ON FUNCTION trail_private.passed_in_trouble IS 'Those of the offsets that a group has passed of which a failed attempt, an unfinished one or a jump tells.';
 
 CREATE OR REPLACE FUNCTION trail.undelivered(
   topic text, consumer_group text, older_than interval DEFAULT interval '1 minute', rows_max int DEFAULT 1000,
@@ -63,37 +109,53 @@ CREATE OR REPLACE FUNCTION trail.undelivered(
 ) LANGUAGE plpgsql STABLE ROWS 100 AS $$
 DECLARE
   topics int[] := trail_private.topic_ids($1, $7);
+  groups int[] := trail_private.consumer_group_ids($2, NULL);
   candidate record;
+  trouble record;
+  passed int8multirange;
   left_over int8multirange;
   chunk bigint[];
   found int := 0;
-  examined int := 0;
   added int;
 BEGIN
   FOR candidate IN
-    SELECT c.partition, c.offsets FROM trail_private.undelivered_candidates(topics, $2, as_of - older_than) c
-    WHERE NOT isempty(c.offsets) AND (after_partition IS NULL OR c.partition >= after_partition)
+    SELECT c.partition, c.offsets, c.passed,
+      CASE WHEN c.partition = after_partition THEN int8multirange(int8range(coalesce(after_offset, -1) + 1, NULL)) ELSE '{(,)}' END AS asked
+    FROM trail_private.undelivered_candidates(topics, $2, as_of - older_than) c
+    WHERE after_partition IS NULL OR c.partition >= after_partition
     ORDER BY c.partition
   LOOP
-    left_over := candidate.offsets;
-    IF candidate.partition = after_partition THEN
-      left_over := left_over * int8multirange(int8range(coalesce(after_offset, -1) + 1, NULL));
-    END IF;
-    WHILE NOT isempty(left_over) AND found < rows_max AND examined < 10000 LOOP
-      -- A set-returning function among the columns is read lazily; in FROM it would first make all of a long range.
-      SELECT array_agg(o) INTO chunk FROM (
-        SELECT generate_series(lower(r), upper(r) - 1) AS o FROM unnest(left_over) r LIMIT least(rows_max - found, 200)) s;
-      examined := examined + cardinality(chunk);
-      left_over := left_over * int8multirange(int8range(chunk[cardinality(chunk)] + 1, NULL));
-      RETURN QUERY
-        SELECT candidate.partition, j.message_offset, j.verdict, j.why, j.sent_at, j.message_key, j.sent_trace_id
-        FROM trail_private.judge(topics, $1, candidate.partition, chunk, $2, as_of, settle) j
-        WHERE j.verdict IN ('WAITING', 'PROCESSING', 'RETRYING', 'FAILED', 'EXPIRED', 'SKIPPED')
-          -- Behind its commit, and nobody has looked at the broker lately: it may still be undelivered.
-          OR j.verdict = 'UNKNOWN' AND j.committed IS NOT NULL
-        ORDER BY j.message_offset;
-      GET DIAGNOSTICS added = ROW_COUNT;
-      found := found + added;
+    passed := candidate.passed * candidate.asked;
+    candidate.offsets := candidate.offsets * candidate.asked;
+    -- By offset: what was passed in pieces, each with what lies between it and the next; then the rest.
+    WHILE found < rows_max AND NOT (isempty(passed) AND isempty(candidate.offsets)) LOOP
+      left_over := candidate.offsets;
+      IF isempty(passed) THEN
+        candidate.offsets := '{}';
+      ELSE
+        SELECT * INTO trouble FROM trail_private.passed_in_trouble(topics, candidate.partition, groups, passed, 1000);
+        passed := passed * int8multirange(int8range(trouble.complete_to + 1, NULL));
+        IF NOT isempty(passed) THEN
+          left_over := left_over * int8multirange(int8range(NULL, trouble.complete_to + 1));
+        END IF;
+        candidate.offsets := candidate.offsets - left_over;
+        left_over := left_over + trouble.offsets;
+      END IF;
+      WHILE NOT isempty(left_over) AND found < rows_max LOOP
+        -- A set-returning function among the columns is read lazily; in FROM it would first make all of a long range.
+        SELECT array_agg(o) INTO chunk FROM (
+          SELECT generate_series(lower(r), upper(r) - 1) AS o FROM unnest(left_over) r LIMIT least(rows_max - found, 200)) s;
+        left_over := left_over * int8multirange(int8range(chunk[cardinality(chunk)] + 1, NULL));
+        RETURN QUERY
+          SELECT candidate.partition, j.message_offset, j.verdict, j.why, j.sent_at, j.message_key, j.sent_trace_id
+          FROM trail_private.judge(topics, $1, candidate.partition, chunk, $2, as_of, settle) j
+          WHERE j.verdict IN ('WAITING', 'PROCESSING', 'RETRYING', 'FAILED', 'EXPIRED', 'SKIPPED')
+            -- Behind its commit, and nobody has looked at the broker lately: it may still be undelivered.
+            OR j.verdict = 'UNKNOWN' AND j.committed IS NOT NULL
+          ORDER BY j.message_offset;
+        GET DIAGNOSTICS added = ROW_COUNT;
+        found := found + added;
+      END LOOP;
     END LOOP;
   END LOOP;
 END $$;

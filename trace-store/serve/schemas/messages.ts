@@ -27,6 +27,8 @@ export const GroupVerdictSchema = Type.Object(
     behindMs: nullable(Type.Number()),
     etaMs: nullable(Type.Number()),
     flags: list(Type.String()),
+    rewoundTo: nullable(decimal("to where the group was set back behind this message")),
+    rewoundAt: nullable(moment()),
     traceId: nullable(traceIdShape()),
     spanId: nullable(spanIdShape()),
   },

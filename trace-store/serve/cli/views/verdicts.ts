@@ -1,7 +1,7 @@
 import type { GroupVerdict, GroupVerdictAnswer } from "../../../query/answers.ts";
 import type { Page, Style } from "../page.ts";
 import { writeTable, type Cell, type Column } from "../table.ts";
-import { spellDuration } from "../times.ts";
+import { spellDuration, spellMoment, unixNanoOf } from "../times.ts";
 
 /** How each verdict looks: done, wrong, under way, or nothing to be done about. */
 export const STYLE_OF_VERDICT: Readonly<Record<GroupVerdict, Style>> = {
@@ -44,8 +44,7 @@ function groupRow(group: GroupVerdictAnswer): Cell[] {
     group.consumerGroup ?? { text: "(not named)", style: "dim" },
     { text: group.verdict, style: STYLE_OF_VERDICT[group.verdict] },
     group.attempts === 0 ? "" : String(group.attempts),
-    // Without an attempt there is no wait that ended.
-    group.waitedNs === null || group.startedAt === null ? "" : spellDuration(BigInt(group.waitedNs)),
+    group.waitedNs === null ? "" : spellDuration(BigInt(group.waitedNs)),
     group.workedNs === null ? "" : spellDuration(BigInt(group.workedNs)),
     detailOf(group),
     { text: group.why, style: "dim" },
@@ -58,5 +57,11 @@ function detailOf(group: GroupVerdictAnswer): string {
   if (group.forwardedTo !== null) said.push(`to ${group.forwardedTo}`);
   if (group.aheadMessages !== null) said.push(`${group.aheadMessages} ahead`);
   if (group.etaMs !== null) said.push(`about ${spellDuration(BigInt(Math.round(group.etaMs)) * 1_000_000n)}`);
-  return [...said, ...group.flags.map((it) => it.replaceAll("_", " "))].join(", ");
+  return [...said, ...group.flags.map((it) => spellFlag(it, group))].join(", ");
+}
+
+function spellFlag(flag: string, { rewoundTo, rewoundAt }: GroupVerdictAnswer): string {
+  if (flag === "rewound" && rewoundTo !== null && rewoundAt !== null)
+    return `rewound to ${rewoundTo} at ${spellMoment(unixNanoOf(rewoundAt))}`;
+  return flag.replaceAll("_", " ");
 }

@@ -1,0 +1,81 @@
+-- What the histories of positions tell about messages. Each looks only where there is something to look for, and once for
+-- all of it: opening every slice of a history is most of what a look costs.
+
+-- When each group passed each offset: its first commit beyond.
+CREATE OR REPLACE FUNCTION trail_private.passings_of(of_topic int, of_incarnation int, in_partition int, groups int[], offsets bigint[], sent_from timestamptz)
+RETURNS TABLE (group_id int, at bigint, passed_at timestamptz) LANGUAGE plpgsql STABLE ROWS 5 AS $$
+DECLARE
+  -- Nobody commits past a message before it is sent: older slices stay closed. An hour is left to clocks that do not agree.
+  from_time timestamptz := coalesce(sent_from - interval '1 hour', '-infinity');
+BEGIN
+  IF cardinality(groups) = 0 THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT asked.g, asked.o, passed.committed_at FROM unnest(groups, offsets) AS asked (g, o)
+    CROSS JOIN LATERAL (
+      SELECT x.committed_at FROM trail_private.group_position_changes x
+      WHERE x.topic_id = of_topic AND x.incarnation = of_incarnation AND x.partition = in_partition
+        AND x.consumer_group_id = asked.g AND x.committed_max > asked.o
+        AND x.committed_at >= from_time
+      ORDER BY x.committed_max, x.committed_at LIMIT 1) passed;
+END $$;
+
+COMMENT ON FUNCTION trail_private.passings_of IS 'When each group committed past each offset.';
+
+-- When retention took each offset.
+CREATE OR REPLACE FUNCTION trail_private.takings_of(of_topic int, of_incarnation int, in_partition int, offsets bigint[])
+RETURNS TABLE (at bigint, expired_at timestamptz) LANGUAGE plpgsql STABLE ROWS 5 AS $$
+BEGIN
+  IF cardinality(offsets) = 0 THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    WITH moves AS MATERIALIZED (
+      SELECT x.log_start, min(x.observed_at) AS observed_at FROM trail_private.log_position_changes x
+      WHERE x.topic_id = of_topic AND x.incarnation = of_incarnation AND x.partition = in_partition
+        AND x.log_start > (SELECT min(o) FROM unnest(offsets) o)
+      GROUP BY x.log_start)
+    SELECT o, (SELECT min(m.observed_at) FROM moves m WHERE m.log_start > o) FROM unnest(offsets) AS o;
+END $$;
+
+COMMENT ON FUNCTION trail_private.takings_of IS 'When the log was first seen to begin beyond each offset.';
+
+-- The commit that set a group back behind each offset: the first after it was last past it.
+CREATE OR REPLACE FUNCTION trail_private.rewinds_of(of_topic int, of_incarnation int, in_partition int, groups int[], offsets bigint[])
+RETURNS TABLE (group_id int, at bigint, rewound_to bigint, rewound_at timestamptz) LANGUAGE plpgsql STABLE ROWS 5 AS $$
+BEGIN
+  IF cardinality(groups) = 0 THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT asked.g, asked.o, back.committed, back.committed_at FROM unnest(groups, offsets) AS asked (g, o)
+    CROSS JOIN LATERAL (
+      SELECT x.committed, x.committed_at FROM trail_private.group_position_changes x
+      WHERE x.topic_id = of_topic AND x.incarnation = of_incarnation AND x.partition = in_partition
+        AND x.consumer_group_id = asked.g AND x.committed < x.committed_max AND x.committed <= asked.o AND x.committed_max > asked.o
+        AND x.committed_at >= (SELECT max(y.committed_at) FROM trail_private.group_position_changes y
+          WHERE y.topic_id = of_topic AND y.incarnation = of_incarnation AND y.partition = in_partition
+            AND y.consumer_group_id = asked.g AND y.committed > asked.o)
+      ORDER BY x.committed_at LIMIT 1) back;
+END $$;
+
+COMMENT ON FUNCTION trail_private.rewinds_of IS 'To where, and when, each group was set back behind each offset.';
+
+-- How fast each group went on lately.
+CREATE OR REPLACE FUNCTION trail_private.paces_of(of_topic int, of_incarnation int, in_partition int, groups int[], as_of timestamptz)
+RETURNS TABLE (group_id int, per_second numeric) LANGUAGE plpgsql STABLE ROWS 5 AS $$
+BEGIN
+  IF cardinality(groups) = 0 THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT x.consumer_group_id,
+      (max(x.committed) - min(x.committed)) / nullif(extract(epoch FROM max(x.committed_at) - min(x.committed_at)), 0)
+    FROM trail_private.group_position_changes x
+    WHERE x.topic_id = of_topic AND x.incarnation = of_incarnation AND x.partition = in_partition
+      AND x.consumer_group_id = ANY (groups) AND x.committed_at > as_of - interval '10 minutes' AND x.committed_at <= as_of
+    GROUP BY x.consumer_group_id;
+END $$;
+
+COMMENT ON FUNCTION trail_private.paces_of IS 'Offsets a second that each group committed in the last ten minutes.';
