@@ -1,19 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { Kafka, logLevel, type Admin, type Producer } from "kafkajs";
 import { waitUntil } from "../../dev/wait.ts";
+import { openCluster, type PrivateCluster } from "../../trace-store/kafka/private-cluster.ts";
 
 export const PARTITIONS = 6;
 /** Topics that each group reads. */
 const TOPICS_OF_GROUP = 4;
-/** Topics made by one request, and groups that commit in one transaction. */
+/** Topics and groups named by one request. */
 const AT_ONCE = 50;
 
 /** Topics with messages in every partition, and groups that commit on some of them. */
 export interface WatchedCluster {
   readonly prefix: string;
   readonly brokers: readonly string[];
-  /** Appends a message to every partition and moves every group on by one. */
-  move(): Promise<void>;
+  /** Appends a message to every partition and moves so many groups on by one. */
+  move(groups: number): Promise<void>;
   /** Deletes the topics and the groups. */
   drop(): Promise<void>;
 }
@@ -29,35 +30,31 @@ export async function makeWatchedCluster(
   const topics = Array.from({ length: size.topics }, (_, i) => `${prefix}${i}`);
   const groups = Array.from({ length: size.groups }, (_, i) => `${prefix}group-${i}`);
   const admin = kafka.admin();
-  await admin.connect();
-  await makeTopics(admin, topics, progress);
   const producer = kafka.producer({ allowAutoTopicCreation: false });
-  const committer = kafka.producer({
-    transactionalId: `${prefix}commits`,
-    idempotent: true,
-    maxInFlightRequests: 1,
-  });
-  await producer.connect();
-  await committer.connect();
+  const cluster = openCluster(kafka) as Coordinated;
+  const drop = async () => {
+    for (const some of chunks(groups)) await admin.deleteGroups(some).catch(() => undefined);
+    for (const some of chunks(topics)) await admin.deleteTopics({ topics: some }).catch(() => undefined);
+    await Promise.all([admin, producer, cluster].map((it) => it.disconnect()));
+  };
   let moves = 0;
-  const move = async () => {
+  const move = async (moved: number) => {
+    moves += 1;
     await appendEverywhere(producer, topics);
-    await commitAll(committer, groups, topics, ++moves);
+    for (const [i, groupId] of groups.slice(0, moved).entries()) {
+      await commitOf(cluster, groupId, readBy(i, topics), moves);
+    }
   };
-  progress(`${size.groups} groups commit`);
-  await move();
-  return {
-    prefix,
-    brokers,
-    move,
-    async drop() {
-      await producer.disconnect();
-      await committer.disconnect();
-      for (const some of chunks(groups)) await admin.deleteGroups(some).catch(() => undefined);
-      for (const some of chunks(topics)) await admin.deleteTopics({ topics: some }).catch(() => undefined);
-      await admin.disconnect();
-    },
-  };
+  try {
+    await Promise.all([admin, producer, cluster].map((it) => it.connect()));
+    await makeTopics(admin, topics, progress);
+    progress(`${size.groups} groups commit`);
+    await move(size.groups);
+    return { prefix, brokers, move, drop };
+  } catch (fault) {
+    await drop();
+    throw fault;
+  }
 }
 
 async function makeTopics(
@@ -99,32 +96,37 @@ async function appendEverywhere(producer: Producer, topics: readonly string[]): 
   }
 }
 
-/** Commits for groups without members, in transactions: joining a group takes seconds. */
-async function commitAll(
-  producer: Producer,
-  groups: readonly string[],
-  topics: readonly string[],
+/** Topics in a ring: each group reads four neighbours. */
+function readBy(group: number, topics: readonly string[]): string[] {
+  const read = Array.from(
+    { length: TOPICS_OF_GROUP },
+    (_, n) => (group * TOPICS_OF_GROUP + n) % topics.length,
+  );
+  return [...new Set(read)].map((i) => topics[i] ?? "");
+}
+
+interface Coordinated extends PrivateCluster {
+  findGroupCoordinator(of: { groupId: string }): Promise<{ offsetCommit(commit: object): Promise<unknown> }>;
+}
+
+/** Commits for a group without members, as tools do: joining a group takes seconds. */
+async function commitOf(
+  cluster: Coordinated,
+  groupId: string,
+  topics: string[],
   offset: number,
 ): Promise<void> {
-  for (const [chunk, some] of chunks(groups).entries()) {
-    const transaction = await producer.transaction();
-    for (const [i, consumerGroupId] of some.entries()) {
-      const first = (chunk * AT_ONCE + i) * TOPICS_OF_GROUP;
-      const read = Array.from(
-        { length: TOPICS_OF_GROUP },
-        (_, n) => topics[(first + n) % topics.length] ?? "",
-      );
-      const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({
-        partition,
-        offset: String(offset),
-      }));
-      await transaction.sendOffsets({
-        consumerGroupId,
-        topics: [...new Set(read)].map((topic) => ({ topic, partitions })),
-      });
-    }
-    await transaction.commit();
-  }
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({
+    partition,
+    offset: `${offset}`,
+  }));
+  const coordinator = await cluster.findGroupCoordinator({ groupId });
+  await coordinator.offsetCommit({
+    groupId,
+    groupGenerationId: -1,
+    memberId: "",
+    topics: topics.map((topic) => ({ topic, partitions })),
+  });
 }
 
 function chunks<T>(all: readonly T[]): T[][] {
