@@ -10,7 +10,8 @@ DECLARE
   block bigint[];
   traces uuid[];
   span_ids bigint[];
-  starts timestamptz[];
+  first_start timestamptz;
+  last_start timestamptz;
   groups int[];
   asked int8multirange;
 BEGIN
@@ -53,15 +54,16 @@ BEGIN
     FROM unnest(told) r CROSS JOIN LATERAL unnest(int8multirange(int8range(r.first_offset, r.last_offset, '[]')) * asked) AS piece;
 
   -- Settling spans and sessions are judged by their ranges alone.
-  SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id), array_agg(DISTINCT r.start_time) INTO traces, span_ids, starts
+  SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id), min(r.start_time), max(r.start_time)
+    INTO traces, span_ids, first_start, last_start
     FROM unnest(told) r WHERE r.role IN (1, 2, 3, 10, 11);
   IF traces IS NULL THEN
     gathered := trail_private.with_senders(gathered, told);
     RETURN;
   END IF;
-  -- A range has its span's start: only the slices that hold one are opened.
+  -- A range has its span's start: only those slices are opened. Not "= ANY (starts)": that closes none, and takes another index.
   SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
-    WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids) AND s.start_time = ANY (starts);
+    WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids) AND s.start_time BETWEEN first_start AND last_start;
   gathered := gathered || some_spans;
   SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans
     FROM trail_private.odd_time_spans o WHERE o.trace_id = ANY (traces) AND o.span_id = ANY (span_ids);

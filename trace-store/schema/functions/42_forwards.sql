@@ -10,12 +10,13 @@ DECLARE
   sends trail_private.spans[];
   linked trail_private.spans[];
   link_traces uuid[];
-  -- A copy is made after its attempt began, an hour is left to clocks that do not agree, and a day after it ended to those
-  -- who park it first. All other slices stay closed. A copy that names its origin is found whatever its time.
+  -- A copy is made while its attempt runs or soon after the last one: an hour is left for that, and for clocks that do not
+  -- agree. All other slices stay closed. A copy that names its origin is found whatever its time.
   from_time timestamptz := coalesce(attempted_from - interval '1 hour', '-infinity');
-  to_time timestamptz := coalesce(attempted_to + interval '24 hours', 'infinity');
+  to_time timestamptz := coalesce(attempted_to + interval '1 hour', 'infinity');
   link_spans bigint[];
-  link_times timestamptz[];
+  first_link timestamptz;
+  last_link timestamptz;
   link_to bigint[];
   link_to_traces uuid[];
   tree_traces uuid[];
@@ -37,8 +38,9 @@ BEGIN
         INTO tree_traces, tree_spans, tree_parents
         FROM (SELECT trace_id, span_id, parent_span_id FROM trail_private.odd_time_spans WHERE trace_id = ANY (attempt_traces) LIMIT 10000) o;
     END IF;
-    SELECT array_agg(l.trace_id), array_agg(l.span_id), array_agg(l.to_trace_id), array_agg(l.to_span_id), array_agg(l.start_time)
-      INTO link_traces, link_spans, link_to_traces, link_to, link_times
+    SELECT array_agg(l.trace_id), array_agg(l.span_id), array_agg(l.to_trace_id), array_agg(l.to_span_id),
+        min(l.start_time), max(l.start_time)
+      INTO link_traces, link_spans, link_to_traces, link_to, first_link, last_link
       FROM (SELECT trace_id, span_id, to_trace_id, to_span_id, start_time FROM trail_private.span_links
         WHERE to_trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time AND to_span_id = ANY (attempt_spans) LIMIT 1000) l;
     SELECT link_traces || array_agg(l.trace_id), link_spans || array_agg(l.span_id),
@@ -48,7 +50,7 @@ BEGIN
         WHERE to_trace_id = ANY (attempt_traces) AND to_span_id = ANY (attempt_spans) LIMIT 1000) l;
     IF link_traces IS NOT NULL THEN
       SELECT array_agg(s) INTO linked FROM trail_private.spans s
-        WHERE s.trace_id = ANY (link_traces) AND s.span_id = ANY (link_spans) AND s.start_time = ANY (link_times) AND s.operation IN (1, 2);
+        WHERE s.trace_id = ANY (link_traces) AND s.span_id = ANY (link_spans) AND s.start_time BETWEEN first_link AND last_link AND s.operation IN (1, 2);
       SELECT linked || array_agg(ROW (o.*)::trail_private.spans) INTO linked FROM trail_private.odd_time_spans o
         WHERE o.trace_id = ANY (link_traces) AND o.span_id = ANY (link_spans) AND o.operation IN (1, 2);
     END IF;

@@ -1,24 +1,33 @@
 -- What the histories of positions tell about messages. Each looks only where there is something to look for, and once for
 -- all of it: opening every slice of a history is most of what a look costs.
 
--- When each group passed each offset: its first commit beyond.
-CREATE OR REPLACE FUNCTION trail_private.passings_of(of_topic int, of_incarnation int, in_partition int, groups int[], offsets bigint[], sent_from timestamptz)
+-- When each group passed each offset: its first commit beyond. Nobody commits past a message before it is sent, an hour is
+-- left to clocks that do not agree: the look begins there, goes on in the order of time, and ends at the first commit it
+-- finds. Where it finds none, a clock was wrong by more, and all of the history is looked through.
+CREATE OR REPLACE FUNCTION trail_private.passings_of(
+  of_topic int, of_incarnation int, in_partition int, groups int[], offsets bigint[], sent_at timestamptz[])
 RETURNS TABLE (group_id int, at bigint, passed_at timestamptz) LANGUAGE plpgsql STABLE ROWS 5 AS $$
 DECLARE
-  -- Nobody commits past a message before it is sent: older slices stay closed. An hour is left to clocks that do not agree.
-  from_time timestamptz := coalesce(sent_from - interval '1 hour', '-infinity');
+  from_times timestamptz[];
+  times timestamptz[];
 BEGIN
   IF cardinality(groups) = 0 THEN
     RETURN;
   END IF;
-  RETURN QUERY
-    SELECT asked.g, asked.o, passed.committed_at FROM unnest(groups, offsets) AS asked (g, o)
-    CROSS JOIN LATERAL (
+  SELECT array_agg(coalesce(s - interval '1 hour', '-infinity') ORDER BY n) INTO from_times FROM unnest(sent_at) WITH ORDINALITY AS u (s, n);
+  FOR round IN 1..2 LOOP
+    SELECT array_agg(passed.committed_at ORDER BY asked.n) INTO times
+    FROM unnest(groups, offsets, from_times) WITH ORDINALITY AS asked (g, o, f, n)
+    LEFT JOIN LATERAL (
       SELECT x.committed_at FROM trail_private.group_position_changes x
       WHERE x.topic_id = of_topic AND x.incarnation = of_incarnation AND x.partition = in_partition
-        AND x.consumer_group_id = asked.g AND x.committed_max > asked.o
-        AND x.committed_at >= from_time
-      ORDER BY x.committed_max, x.committed_at LIMIT 1) passed;
+        AND x.consumer_group_id = asked.g AND x.committed > asked.o AND x.committed_at >= asked.f
+      ORDER BY x.committed_at LIMIT 1) passed ON true;
+    RETURN QUERY SELECT u.g, u.o, u.t FROM unnest(groups, offsets, times) AS u (g, o, t) WHERE u.t IS NOT NULL;
+    SELECT array_agg(u.g ORDER BY u.n), array_agg(u.o ORDER BY u.n), array_agg('-infinity'::timestamptz) INTO groups, offsets, from_times
+      FROM unnest(groups, offsets, times, from_times) WITH ORDINALITY AS u (g, o, t, f, n) WHERE u.t IS NULL AND u.f > '-infinity';
+    EXIT WHEN groups IS NULL;
+  END LOOP;
 END $$;
 
 COMMENT ON FUNCTION trail_private.passings_of IS 'When each group committed past each offset.';

@@ -43,22 +43,27 @@ BEGIN
     FROM trail_private.group_positions p JOIN trail_private.consumer_groups g USING (consumer_group_id)
     WHERE p.topic_id = life.topic_id AND p.incarnation = life.incarnation AND (only_group IS NULL OR g.name = only_group)
     GROUP BY g.name, g.consumer_group_id
+  ), sent AS MATERIALIZED (
+    SELECT DISTINCT ON (h.message_offset) h.message_offset AS at, h.start_time AS sent_at, h.start_unix_nano AS sent_ns,
+      h.start_unix_nano + h.duration_ns AS acknowledged_ns, h.trace_id, h.message_key
+    FROM unnest(hops) h WHERE h.operation IN ('create', 'send')
+    ORDER BY h.message_offset, h.operation DESC, h.start_unix_nano DESC
   ), stands AS MATERIALIZED (
     SELECT p.group_id, o.at, p.committed_max > o.at AS is_passed, p.expired @> o.at AS is_expired,
       p.committed <= o.at AND p.committed_max > o.at AS is_rewound
     FROM positions p CROSS JOIN unnest(offsets) AS o (at) WHERE p.committed_max IS NOT NULL
   ), passings AS MATERIALIZED (
     SELECT * FROM trail_private.passings_of(life.topic_id, life.incarnation, in_partition,
-      ARRAY(SELECT s.group_id FROM stands s WHERE s.is_passed), ARRAY(SELECT s.at FROM stands s WHERE s.is_passed),
-      -- When none of these messages was sent yet, where that is known of all of them.
-      (SELECT least(min(h.start_time), as_of - interval '1 day') FROM unnest(hops) h WHERE h.operation IN ('create', 'send')
-        HAVING count(DISTINCT h.message_offset) = cardinality(offsets)))
+      ARRAY(SELECT s.group_id FROM stands s WHERE s.is_passed ORDER BY s.group_id, s.at),
+      ARRAY(SELECT s.at FROM stands s WHERE s.is_passed ORDER BY s.group_id, s.at),
+      ARRAY(SELECT n.sent_at FROM stands s LEFT JOIN sent n ON n.at = s.at WHERE s.is_passed ORDER BY s.group_id, s.at))
   ), takings AS MATERIALIZED (
     SELECT * FROM trail_private.takings_of(life.topic_id, life.incarnation, in_partition,
       ARRAY(SELECT DISTINCT s.at FROM stands s WHERE s.is_expired))
   ), rewinds AS MATERIALIZED (
     SELECT * FROM trail_private.rewinds_of(life.topic_id, life.incarnation, in_partition,
-      ARRAY(SELECT s.group_id FROM stands s WHERE s.is_rewound), ARRAY(SELECT s.at FROM stands s WHERE s.is_rewound))
+      ARRAY(SELECT s.group_id FROM stands s WHERE s.is_rewound ORDER BY s.group_id, s.at),
+      ARRAY(SELECT s.at FROM stands s WHERE s.is_rewound ORDER BY s.group_id, s.at))
   ), paces AS MATERIALIZED (
     SELECT * FROM trail_private.paces_of(life.topic_id, life.incarnation, in_partition,
       ARRAY(SELECT DISTINCT s.group_id FROM stands s WHERE NOT s.is_passed), as_of)
@@ -77,11 +82,6 @@ BEGIN
   ), hidden AS MATERIALIZED (
     SELECT o.at, coalesce(v.ranges @> o.at, false) OR EXISTS (SELECT FROM told t WHERE t.at = o.at AND t.role = 6) AS is_hidden
     FROM unnest(offsets) AS o (at) CROSS JOIN voids v
-  ), sent AS MATERIALIZED (
-    SELECT DISTINCT ON (h.message_offset) h.message_offset AS at, h.start_time AS sent_at, h.start_unix_nano AS sent_ns,
-      h.start_unix_nano + h.duration_ns AS acknowledged_ns, h.trace_id, h.message_key
-    FROM unnest(hops) h WHERE h.operation IN ('create', 'send')
-    ORDER BY h.message_offset, h.operation DESC, h.start_unix_nano DESC
   ), tried AS MATERIALIZED (
     SELECT h.message_offset AS at, coalesce(h.consumer_group, chr(1) || h.service) AS grp,
       count(*) FILTER (WHERE h.status = 'ok') AS ok,
