@@ -90,7 +90,7 @@ async function measure(
   const looks: { tookMs: number; commits: number }[] = [];
   const child = fork(
     join(__dirname, "support", "watcher-process.js"),
-    [database.url, cluster.brokers.join(","), String(POLL_MS), way, cluster.prefix],
+    [database.url, cluster.brokers.join(","), String(POLL_MS), way, cluster.prefix, String(groups)],
     { stdio: ["ignore", "inherit", "pipe", "ipc"] },
   );
   try {

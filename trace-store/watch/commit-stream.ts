@@ -9,7 +9,8 @@ const OFFSETS_TOPIC = "__consumer_offsets";
 export const WATCHER_GROUP_PREFIX = "kafka-trail-watcher-";
 /** A topic that is not read to its end by then is not read at all: polling answers sooner. */
 const CATCH_UP_MS = 30_000;
-const FETCH_WAIT_MS = 100;
+/** A fetch comes back as soon as there is a commit; this long only while there is none, and stopping waits for it. */
+const FETCH_WAIT_MS = 500;
 
 /** Every commit of every group, as the broker itself writes them down. */
 export interface CommitStream {
