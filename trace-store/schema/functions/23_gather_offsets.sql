@@ -23,7 +23,8 @@ BEGIN
   FOR block IN SELECT array_agg(DISTINCT o) FROM unnest(offsets) o GROUP BY o / 4096 LOOP
     SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
       WHERE s.topic_id = ANY (topics) AND s.partition = in_partition AND s.message_offset = ANY (block)
-        AND (groups IS NULL OR s.consumer_group_id IS NULL OR s.consumer_group_id = ANY (groups));
+        -- Spans of others that count no attempts may be what leads to the sender.
+        AND (groups IS NULL OR s.consumer_group_id IS NULL OR s.consumer_group_id = ANY (groups) OR s.attempt IS NULL);
     gathered := gathered || some_spans;
     SELECT array_agg(r) INTO some_ranges FROM trail_private.offset_ranges r
       WHERE r.topic_id = ANY (topics) AND r.partition = in_partition
