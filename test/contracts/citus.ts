@@ -1,7 +1,9 @@
 import type { Client } from "pg";
+import { forgetOld } from "../../trace-store/schema/forget.ts";
 import { migrate } from "../../trace-store/schema/migrate.ts";
 import type { DatabaseMaker, TestDatabase } from "../support/database.ts";
-import { aPart, aSpanRow, spanRows } from "../support/span-rows.ts";
+import { aPart, aSend, aSpanRow, spanRows } from "../support/span-rows.ts";
+import { rollUp } from "../../trace-store/schema/rollups.ts";
 import { DAY_MS, makeSlices, withClient } from "../support/stores.ts";
 import { TruthWriter, type Sweep } from "../../trace-store/watch/truth-writer.ts";
 import { createWriter } from "../../trace-store/write/writer.ts";
@@ -109,6 +111,27 @@ export function citusContract(databases: () => DatabaseMaker): void {
       });
       await client.query("ROLLBACK");
     });
+  });
+
+  test("what nobody asks for any more is forgotten, and closed minutes are summed up", async () => {
+    await migrateCitus();
+    await makeSlices(database.url);
+    const writer = createWriter({ databaseUrl: database.url, retentionMs: 14 * DAY_MS });
+    await writer.write({ parts: [aPart([aSend("orders", 0, 1n)])] });
+    await writer.close();
+
+    const forgotten = await withClient(database.url, async (client) => {
+      await rollUp(client);
+      await rollUp(client);
+      const times = { retentionMs: 14 * DAY_MS, sliceMs: DAY_MS };
+      const kept = await forgetOld(client, { ...times, now: new Date() });
+      const old = await forgetOld(client, { ...times, now: new Date(Date.now() + 60 * DAY_MS) });
+      return { kept, old };
+    });
+
+    expect(forgotten.kept).toEqual({ ledgerBlocks: 0, names: 0 });
+    expect(forgotten.old.names).toBe(3);
+    expect(await query("SELECT name FROM trail_private.services")).toEqual([]);
   });
 
   test("the broker's truth is stored, and read again by another watcher", async () => {

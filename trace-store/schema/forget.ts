@@ -42,11 +42,13 @@ export async function forgetOld(
  * whether an offset is void, and whether a group was ever traced, is asked as long as the message is there.
  */
 async function forgetBlocks(client: ClientBase, horizon: Date): Promise<number> {
+  const topics = await readTopics(client);
   // Spans know a topic by its cluster's name, by its id, or by none: the lowest log start of all that it may be.
   const { rowCount } = await client.query(
     `WITH lives AS MATERIALIZED (
        SELECT p.topic_id, p.incarnation, p.partition, p.log_start, l.topic_id AS told_of
-       FROM trail_private.log_positions p JOIN trail_private.topics t USING (topic_id)
+       FROM trail_private.log_positions p
+       JOIN unnest($2::int[], $3::text[], $4::text[]) AS t (topic_id, name, cluster) USING (topic_id)
        CROSS JOIN LATERAL unnest(trail_private.topic_ids(t.name, t.cluster)) AS l (topic_id)
      ), ends AS (
        SELECT b.told_of, b.incarnation, b.partition,
@@ -68,24 +70,41 @@ async function forgetBlocks(client: ClientBase, horizon: Date): Promise<number> 
        SELECT l.ctid FROM trail_private.ledger l
        JOIN upto u ON u.told_of = l.topic_id AND u.incarnation = l.incarnation AND u.partition = l.partition
        WHERE l.block < u.block LIMIT ${ROWS_MAX})`,
-    [horizon],
+    [horizon, topics.ids, topics.names, topics.clusters],
   );
   return rowCount ?? 0;
 }
 
+interface Topics {
+  readonly ids: number[];
+  readonly names: string[];
+  readonly clusters: string[];
+}
+
+/** Fetched first: on Citus they lie on every node, and a statement with them and with the ledger may be sent to any. */
+async function readTopics(client: ClientBase): Promise<Topics> {
+  const { rows } = await client.query<Topics>(
+    `SELECT coalesce(array_agg(topic_id), '{}') AS ids, coalesce(array_agg(name), '{}') AS names,
+            coalesce(array_agg(cluster), '{}') AS clusters FROM trail_private.topics`,
+  );
+  return rows[0] ?? { ids: [], names: [], clusters: [] };
+}
+
 /** Lives of topics that are over, and topics that no watcher knows, when no span that is kept tells of them. */
 async function forgetLives(client: ClientBase, horizon: Date): Promise<number> {
+  const topics = await readTopics(client);
   const { rowCount } = await client.query(
-    `DELETE FROM trail_private.ledger WHERE ctid IN (
+    `WITH names AS MATERIALIZED (SELECT * FROM unnest($2::int[], $3::text[]) AS t (topic_id, name))
+     DELETE FROM trail_private.ledger WHERE ctid IN (
        SELECT l.ctid FROM trail_private.ledger l
        JOIN (SELECT topic_id, incarnation, partition FROM trail_private.ledger GROUP BY 1, 2, 3 HAVING max(last_at) < $1) old
          USING (topic_id, incarnation, partition)
-       JOIN trail_private.topics t USING (topic_id)
+       JOIN names t USING (topic_id)
        WHERE l.incarnation < ALL (
-         SELECT max(p.incarnation) FROM trail_private.log_positions p JOIN trail_private.topics n USING (topic_id)
+         SELECT max(p.incarnation) FROM trail_private.log_positions p JOIN names n USING (topic_id)
          WHERE n.name = t.name GROUP BY p.topic_id)
        LIMIT ${ROWS_MAX})`,
-    [horizon],
+    [horizon, topics.ids, topics.names],
   );
   return rowCount ?? 0;
 }
