@@ -1,5 +1,5 @@
 import type { WriteBatch } from "../trace-store/write/batch.ts";
-import { NOTHING_WRITTEN } from "../trace-store/write/batch.ts";
+import { NOTHING_WRITTEN, WriterClosed } from "../trace-store/write/batch.ts";
 import { Lane } from "../trace-store/write/lane.ts";
 import { aPart, anAdvance, spanRows } from "./support/span-rows.ts";
 
@@ -48,4 +48,21 @@ test("parts keep their order, and a batch says whether others wait behind it", a
   const froms = batches.map(({ parts }) => parts.map(({ advance }) => Number(advance?.from)));
   expect(froms).toEqual([[0], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [11, 12, 13]]);
   expect(batches.map(({ isMoreWaiting }) => isMoreWaiting)).toEqual([false, true, false]);
+});
+
+test("a fault of the store's own is told to whoever handed the part over, and the lane goes on", async () => {
+  const faults = [new TypeError("a bug"), new WriterClosed("closed")];
+  const lane = new Lane({
+    rowsMax: 1_000,
+    async write() {
+      const fault = faults.shift();
+      if (fault !== undefined) throw fault;
+      return NOTHING_WRITTEN;
+    },
+  });
+  const submit = (at: number) => lane.submit(aPart(spanRows(1), { advance: anAdvance(at, at + 1) }));
+
+  await expect(submit(0)).rejects.toThrow("a bug");
+  expect(await submit(0)).toBe("stopped");
+  expect(await submit(0)).toBe("stored");
 });

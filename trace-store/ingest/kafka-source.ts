@@ -39,6 +39,8 @@ const FETCH_BYTES_MAX = 1_048_576;
 const HEARTBEAT_MS = 3_000;
 const RESTART_DELAY_MS = 2_000;
 
+const messageOf = (fault: unknown): string => (fault instanceof Error ? fault.message : String(fault));
+
 /** Reads the span topic into parts, each fenced by where the store says it was, and starts anew when kafkajs gives up. */
 export class KafkaSource implements Source {
   readonly #options: KafkaSourceOptions;
@@ -71,7 +73,7 @@ export class KafkaSource implements Source {
     try {
       await this.#run();
     } catch (error) {
-      this.#problem = `cannot read the span topic: ${error instanceof Error ? error.message : String(error)}`;
+      this.#problem = `cannot read the span topic: ${messageOf(error)}`;
       this.#options.log.error({ problem: this.#problem }, "could not start the consumer of the span topic");
       this.#restart("the last try failed");
     }
@@ -202,6 +204,13 @@ export class KafkaSource implements Source {
         // Any offset will do: the next batch is measured against the store's own position.
         if (consumer === this.#consumer)
           consumer.seek({ topic, partition, offset: part.advance.from.toString() });
+      })
+      .catch((fault: unknown) => {
+        // Nothing is lost: it is read again from where the store is, and the operator is told for as long as it takes.
+        const partition = part.advance?.partition;
+        this.#problem = `spans of partition ${partition} cannot be written: ${messageOf(fault)}`;
+        log.error({ topic, partition, err: fault }, this.#problem);
+        if (consumer === this.#consumer) this.#restart("a part could not be written");
       })
       .finally(() => {
         budget.give(part.bytes);

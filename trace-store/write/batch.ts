@@ -7,6 +7,11 @@ export interface WriteBatch {
   readonly isMoreWaiting?: boolean;
 }
 
+/** Thrown by a writer that was closed before a batch was in. The source's stored offset then says what is. */
+export class WriterClosed extends Error {
+  override readonly name = "WriterClosed";
+}
+
 /** What became of a {@link WriteBatch}. */
 export interface WriteResult {
   /** Spans that are new. */

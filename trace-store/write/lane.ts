@@ -1,5 +1,5 @@
 import type { PartOutcome, WritePart } from "../span/write-part.ts";
-import type { WriteBatch, WriteResult } from "./batch.ts";
+import { WriterClosed, type WriteBatch, type WriteResult } from "./batch.ts";
 
 /** A write slower than this halves the next one; every other one lets it grow by a tenth of what it may be. */
 const SLOW_WRITE_MS = 2_000;
@@ -10,7 +10,7 @@ const PART_SHARE = 1 / 10;
 export interface LaneOptions {
   /** Rows of one write, at most. */
   readonly rowsMax: number;
-  /** Writes a batch, however often it has to try; rejects only when the writer is closed. */
+  /** Writes a batch, however often it has to try; rejects with {@link WriterClosed}, or for a fault of the store's own. */
   write(batch: WriteBatch): Promise<WriteResult>;
   /** Milliseconds of any origin. Default: the process's own. */
   readonly now?: () => number;
@@ -24,6 +24,7 @@ export function partSpansMax(rowsMax: number): number {
 interface Waiting {
   readonly part: WritePart;
   readonly resolve: (outcome: PartOutcome) => void;
+  readonly reject: (fault: unknown) => void;
 }
 
 /**
@@ -45,10 +46,10 @@ export class Lane {
     this.#rowsMax = options.rowsMax;
   }
 
-  /** Resolves when the part is durable or fenced, or when the store stops before it is. */
+  /** Resolves when the part is durable or fenced, or when the store stops before it is; rejects for a fault of the store's own. */
   submit(part: WritePart): Promise<PartOutcome> {
-    return new Promise((resolve) => {
-      this.#waiting.push({ part, resolve });
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ part, resolve, reject });
       if (!this.#isWriting) void this.#drain();
     });
   }
@@ -65,25 +66,22 @@ export class Lane {
   async #writeNext(): Promise<void> {
     const taken = this.#take();
     const startedAt = this.#now();
-    const result = await this.#write({
-      parts: taken.map(({ part }) => part),
-      isMoreWaiting: this.#waiting.length > 0,
-    });
-    this.#adapt(this.#now() - startedAt);
-    const fenced = new Set(result?.fenced);
-    for (const { part, resolve } of taken) {
-      if (result === undefined) resolve("stopped");
-      else resolve(part.advance !== null && fenced.has(part.advance) ? "fenced" : "stored");
-    }
-  }
-
-  /** `undefined` when the store stops: whatever is not in is still in Kafka, or with the sender. */
-  async #write(batch: WriteBatch): Promise<WriteResult | undefined> {
     try {
-      return await this.#options.write(batch);
-    } catch {
-      return undefined;
+      const { fenced } = await this.#options.write({
+        parts: taken.map(({ part }) => part),
+        isMoreWaiting: this.#waiting.length > 0,
+      });
+      const out = new Set(fenced);
+      for (const { part, resolve } of taken)
+        resolve(part.advance !== null && out.has(part.advance) ? "fenced" : "stored");
+    } catch (fault) {
+      // Stopped: whatever is not in is still in Kafka, or with the sender.
+      for (const { resolve, reject } of taken) {
+        if (fault instanceof WriterClosed) resolve("stopped");
+        else reject(fault);
+      }
     }
+    this.#adapt(this.#now() - startedAt);
   }
 
   /** Takes parts up to the size of a write, and one at least. */

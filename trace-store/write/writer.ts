@@ -1,4 +1,4 @@
-import type { WriteBatch, WriteResult } from "./batch.ts";
+import { WriterClosed, type WriteBatch, type WriteResult } from "./batch.ts";
 import { DEFAULT_DICTIONARY_CAPS, type DictionaryCaps } from "./dictionaries.ts";
 import { Incarnations } from "./incarnations.ts";
 import { Ledger } from "./ledger.ts";
@@ -118,12 +118,12 @@ export class Writer {
   /** Waits a while for what is in hand, gives up what is not in by then, and closes the connections. */
   async close(graceMs = CLOSE_GRACE_MS): Promise<void> {
     const giveUp = setTimeout(() => {
-      this.#closing.abort(new Error("The writer was closed before this batch was in."));
+      this.#closing.abort(new WriterClosed("The writer was closed before this batch was in."));
       for (const session of this.#sessions) session.discard();
     }, graceMs);
     await Promise.allSettled(this.#inHand);
     clearTimeout(giveUp);
-    this.#closing.abort(new Error("The writer is closed."));
+    this.#closing.abort(new WriterClosed("The writer is closed."));
     await Promise.allSettled(this.#sessions.map((session) => session.close()));
   }
 
