@@ -67,6 +67,15 @@ test("delays are the same before and after their minutes are summed up, and coun
   expect(before.reduce((sum, it) => sum + Number(it["spans"]), 0)).toBe(600);
 });
 
+test("delays are told before anything was summed up at all", async () => {
+  await store.writer.write({ parts: [aPart([aSend("orders", 0, 1n, { startNs: minutesAgo(3) })])] });
+  await store.query("DELETE FROM trail_private.rollups_due");
+
+  const told = await delays();
+
+  expect(told.map(({ topic, spans }) => [topic, Number(spans)])).toEqual([["orders", 1]]);
+});
+
 test("a percentile is within two percent of the exact one", async () => {
   await store.writer.write({ parts: [aPart(someSpans())] });
   await rolledUp();

@@ -9,7 +9,8 @@ CREATE OR REPLACE FUNCTION trail.delays(
 DECLARE
   topics int[] := CASE WHEN only_topic IS NOT NULL THEN trail_private.topic_ids(only_topic, NULL) END;
   first_minute timestamptz := date_trunc('minute', from_time + interval '1 minute' - interval '1 microsecond');
-  end_minute timestamptz := least(date_trunc('minute', to_time), (SELECT s.closed_through FROM trail_private.rollup_state s));
+  -- Nothing is closed before the first time.
+  end_minute timestamptz := least(date_trunc('minute', to_time), coalesce((SELECT s.closed_through FROM trail_private.rollup_state s), '-infinity'));
   due timestamptz[];
   froms timestamptz[];
   tos timestamptz[];
