@@ -87,7 +87,8 @@ test("a consumer that fails retries, and has failed when the group goes past it"
   const failed = await store.untilVerdicts({ topic, messageOffset: 1 }, { [groupId]: "FAILED" });
 
   expect(retrying.groups[0]?.failedAttempts).toBeGreaterThanOrEqual(2);
-  expect(failed.groups[0]?.why).toContain("and the group has committed 2");
+  // 3, when kafkajs's restart of the stopped consumer comes late and handles the next one.
+  expect(failed.groups[0]?.why).toMatch(/and the group has committed [23]$/);
 });
 
 test("what was deleted before the group got there is expired", async () => {

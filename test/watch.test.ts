@@ -83,6 +83,24 @@ test.each(["consumer_offsets", "poll"] as const)(
   },
 );
 
+test("a group that begins at the log's end is held to nothing before, though the log has grown since", async () => {
+  const topic = await createTopic("watch-latest");
+  const group = `${topic}-late`;
+  const watcher = await ready(topic);
+  await appendMessages(topic, 3);
+  await untilRow(database, LOG, [topic], { log_end: 3 });
+  await watcher.stop();
+
+  await commitOffset(group, topic, 3);
+  await appendMessages(topic, 1);
+  // The first look sees both at once.
+  await ready(topic, { way: "poll" });
+
+  await expect(
+    untilRow(database, POSITION, [topic, group], { committed: 3, first_position: 3 }),
+  ).resolves.toBeDefined();
+});
+
 test("a topic made anew begins a new life, and the old one's offsets are not its", async () => {
   const topic = await createTopic("watch-anew");
   const group = `${topic}-billing`;

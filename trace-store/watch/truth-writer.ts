@@ -14,6 +14,9 @@ import * as sql from "./truth-sql.ts";
 
 const SLICES_REMEMBERED_MS = 60_000;
 
+/** Log ranges by topic and partition. */
+type Logs = ReadonlyMap<string, ReadonlyMap<number, LogRange>>;
+
 /** One look at the broker, ready to be stored. */
 export interface Sweep {
   /** When it began: what was in the log by then, it saw. */
@@ -38,6 +41,8 @@ export class TruthWriter {
   #waiting: Commit[] = [];
   /** Groups with offsets that the last sweep did not list: they may have begun while it ran, so the next one decides. */
   #unlisted: ReadonlySet<string> = new Set();
+  /** The logs as the sweep before the last one saw them. */
+  #earlierLogs: Logs = new Map();
 
   private constructor(client: ClientBase, cluster: string, known: Known) {
     this.#client = client;
@@ -56,14 +61,15 @@ export class TruthWriter {
   /** Stores a sweep in one transaction. */
   async writeSweep(sweep: Sweep): Promise<void> {
     const known = this.#known;
-    const before = new Map([...known.topics].map(([topic, { logs }]) => [topic, logs]));
+    // Copied, as the sweep changes them.
+    const before: Logs = new Map([...known.topics].map(([topic, { logs }]) => [topic, new Map(logs)]));
     await this.#inTransaction(async () => {
       await this.#writeTopics(sweep);
       await this.#writeGroups(sweep);
       const commits = [...this.#waiting, ...sweep.commits];
       this.#waiting = [];
       // Backwards is now known to be a rewind, as the topic's life was looked at since.
-      await this.#writePlaced(commits, (topic, partition) => before.get(topic)?.get(partition));
+      await this.#writePlaced(commits, () => before);
       await this.#client.query(sql.EXPIRE, [this.#cluster]);
       await this.#client.query(sql.SWEPT, [
         this.#cluster,
@@ -74,6 +80,7 @@ export class TruthWriter {
         sweep.problem,
       ]);
     });
+    this.#earlierLogs = before;
     known.hasHistory = true;
     known.sweptAt = sweep.at;
     known.clusterId = sweep.clusterId;
@@ -98,8 +105,12 @@ export class TruthWriter {
       return false;
     });
     if (placed.length === 0) return;
-    const logOf = (topic: string, partition: number) => this.#known.topics.get(topic)?.logs.get(partition);
-    await this.#inTransaction(() => this.#writePlaced(placed, logOf));
+    const { topics, sweptAt } = this.#known;
+    const latest: Logs = new Map([...topics].map(([topic, { logs }]) => [topic, logs]));
+    // A commit that is older than the last sweep was made on the log as it was before: it may have grown since.
+    const logsBefore = ({ atMs }: Commit) =>
+      sweptAt !== null && atMs < sweptAt.getTime() && this.#earlierLogs.size > 0 ? this.#earlierLogs : latest;
+    await this.#inTransaction(() => this.#writePlaced(placed, logsBefore));
   }
 
   /** Says in the watcher's row why the broker cannot be seen. */
@@ -228,10 +239,7 @@ export class TruthWriter {
     return new Map(rows.map(({ name, id }) => [name, id]));
   }
 
-  async #writePlaced(
-    commits: readonly Commit[],
-    logBefore: (topic: string, partition: number) => LogRange | undefined,
-  ): Promise<void> {
+  async #writePlaced(commits: readonly Commit[], logsBefore: (commit: Commit) => Logs): Promise<void> {
     const { topics, positions, groupIds, hasHistory } = this.#known;
     await this.#learnGroups(commits.map(({ groupId }) => groupId));
     const gone: Commit[] = [];
@@ -251,7 +259,7 @@ export class TruthWriter {
       const begun = firstPositionOf(
         commit.first ?? committed,
         hasHistory,
-        logBefore(commit.topic, commit.partition),
+        logsBefore(commit).get(commit.topic)?.get(commit.partition),
       );
       positions.set(key, { committed, isGone: false });
       moved.push({ commit, committed, first: begun });
