@@ -1,4 +1,3 @@
-import { Client } from "pg";
 import { assertDoorIsGuarded, createAdmission } from "./admission.ts";
 import type { Config, DoorConfig } from "./config.ts";
 import { ByteBudget } from "./ingest/budget.ts";
@@ -10,6 +9,7 @@ import { openOtlpHttp } from "./ingest/otlp-http.ts";
 import { ensureSpanTopic } from "./ingest/span-topic.ts";
 import { createKafka } from "./kafka/client.ts";
 import type { Log } from "./log.ts";
+import { withClient } from "./postgres-client.ts";
 import { Lane, partSpansMax } from "./write/lane.ts";
 import { describeGaps, resumeOffsets } from "./write/source-offsets.ts";
 import type { WriteBatch } from "./write/batch.ts";
@@ -68,16 +68,12 @@ function createIntake(config: Config & { databaseUrl: string }, writer: Writer, 
   return {
     submit: (part) => (lanes[(part.advance?.partition ?? turn++) % LANES] as Lane).submit(part),
     async resume(identity, look) {
-      const client = new Client({ connectionString: config.databaseUrl });
-      await client.connect();
-      try {
-        const { positions, gaps } = await resumeOffsets(client, identity, look);
-        const sentence = describeGaps(identity.topic, gaps);
-        if (sentence !== undefined) log.error(sentence);
-        return new Map(positions);
-      } finally {
-        await client.end();
-      }
+      const { positions, gaps } = await withClient(config.databaseUrl, "kafka-trail resume", (client) =>
+        resumeOffsets(client, identity, look),
+      );
+      const sentence = describeGaps(identity.topic, gaps);
+      if (sentence !== undefined) log.error(sentence);
+      return new Map(positions);
     },
   };
 }

@@ -1,7 +1,8 @@
-import { Client } from "pg";
+import type { Client } from "pg";
 import type { Config } from "./config.ts";
 import { TrailError } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { withClient } from "./postgres-client.ts";
 import { tellingPostgresFaults } from "./postgres-fault.ts";
 import { migrate } from "./schema/migrate.ts";
 import type { Operations } from "./serve/cli/operations.ts";
@@ -9,15 +10,7 @@ import type { Operations } from "./serve/cli/operations.ts";
 /** What the command line does to the store itself. Each connects for itself, and ends when it is done. */
 export function createOperations(config: Config, version: string, createLog: () => Log): Operations {
   const asClient = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
-    tellingPostgresFaults(async () => {
-      const client = new Client({ connectionString: databaseUrlOf(config), application_name: "kafka-trail" });
-      await client.connect();
-      try {
-        return await work(client);
-      } finally {
-        await client.end();
-      }
-    });
+    tellingPostgresFaults(() => withClient(databaseUrlOf(config), "kafka-trail", work));
   return {
     async up({ only }) {
       // Loaded when it runs: a question must not wait half a second for servers and clients it does not use.

@@ -1,11 +1,14 @@
-import { Client } from "pg";
+import type { Client } from "pg";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
+import { withClient } from "./postgres-client.ts";
 import { forgetOld } from "./schema/forget.ts";
 import { rollUp } from "./schema/rollups.ts";
 import { dropExpiredSlices, ensureSlices } from "./schema/slices.ts";
 import { uniteHeldMarks } from "./write/ledger.ts";
 
+/** Of its connections, in pg_stat_activity. */
+const NAME = "kafka-trail slices";
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Slices reach this far ahead: a night in which nobody could make any. */
@@ -28,7 +31,7 @@ export async function startSliceKeeper(
   let problem: string | undefined;
   const turn = async (): Promise<void> => {
     try {
-      await withClient(config, (client) => keepSlices(client, config, log));
+      await withClient(config.databaseUrl, NAME, (client) => keepSlices(client, config, log));
       problem = undefined;
     } catch (error) {
       problem = `slices of time could not be made or dropped: ${messageOf(error)}`;
@@ -57,19 +60,6 @@ export async function startSliceKeeper(
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-async function withClient(
-  config: { readonly databaseUrl: string },
-  work: (client: Client) => Promise<void>,
-): Promise<void> {
-  const client = new Client({ connectionString: config.databaseUrl, application_name: "kafka-trail slices" });
-  await client.connect();
-  try {
-    await work(client);
-  } finally {
-    await client.end();
-  }
-}
 
 async function keepSlices(client: Client, config: Config, log: Log): Promise<void> {
   const now = new Date();
@@ -100,7 +90,7 @@ function createTidying(
   return async () => {
     if (signal.aborted) return;
     try {
-      await withClient(config, async (client) => {
+      await withClient(config.databaseUrl, NAME, async (client) => {
         await rollUp(client, signal);
         if (Date.now() - forgottenAtMs < FORGET_EVERY_MS || signal.aborted) return;
         forgottenAtMs = Date.now();

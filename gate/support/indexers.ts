@@ -69,10 +69,21 @@ export class Indexers {
     await child.stop();
   }
 
-  /** SIGTERM to all of them. */
+  /** SIGTERM to all of them. Throws when one has ended by itself: what was killed is not among them any more. */
   async stop(): Promise<void> {
-    await Promise.all(this.#children.splice(0).map((child) => child.stop()));
+    const children = this.#children.splice(0);
+    const ended = children.filter((child) => child.exit() !== undefined);
+    await Promise.all(children.map((child) => child.stop()));
+    const said = ended.length > 0 ? this.#lastWords() : "";
     await this.#directory.remove();
+    if (ended.length > 0) throw new Error(`${ended.length} indexers ended by themselves:\n${said}`);
+  }
+
+  #lastWords(): string {
+    const { path } = this.#directory;
+    return readdirSync(path)
+      .map((file) => `${file}: ...${readFileSync(join(path, file), "utf8").slice(-1_500)}`)
+      .join("\n");
   }
 
   /** How often the indexers have logged something, those that are gone included. */

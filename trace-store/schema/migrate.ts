@@ -1,5 +1,6 @@
-import { Client, type ClientBase } from "pg";
+import { type ClientBase } from "pg";
 import { TrailError } from "../errors.ts";
+import { withClient } from "../postgres-client.ts";
 import { askWorkersInTurn, distribute, isDistributed, refuseWithoutCluster } from "./citus.ts";
 import { applyFunctions, dropFunctions } from "./functions-runner.ts";
 import { checksumOf, functionsFor, readSchemaFiles, type SchemaFiles, type SqlFile } from "./sql-files.ts";
@@ -45,13 +46,7 @@ export async function migrate(
   { files = readSchemaFiles(), citus = false }: MigrateOptions = {},
 ): Promise<Migrated> {
   if (typeof database !== "string") return migrateWith(database, { files, citus });
-  const client = new Client({ connectionString: database, application_name: "kafka-trail migrate" });
-  await client.connect();
-  try {
-    return await migrateWith(client, { files, citus });
-  } finally {
-    await client.end();
-  }
+  return withClient(database, "kafka-trail migrate", (client) => migrateWith(client, { files, citus }));
 }
 
 async function migrateWith(client: ClientBase, wanted: Required<MigrateOptions>): Promise<Migrated> {

@@ -1,0 +1,21 @@
+import { once } from "node:events";
+import { withClient } from "../trace-store/postgres-client.ts";
+import { migratedDatabase, type TestDatabase } from "./support/database.ts";
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await migratedDatabase();
+});
+afterAll(() => database.drop());
+
+test("a lent connection that breaks while it is idle fails the work on it, and not the process", async () => {
+  const work = withClient(database.url, "lent", async (client) => {
+    const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    const broken = once(client, "end");
+    await database.pool.query("SELECT pg_terminate_backend($1)", [rows[0]?.pid]);
+    await broken;
+    await client.query("SELECT 1");
+  });
+
+  await expect(work).rejects.toThrow(/not queryable|closed|terminat/i);
+});
