@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { withClient } from "../trace-store/postgres-client.ts";
 import { migratedDatabase, type TestDatabase } from "./support/database.ts";
 
@@ -11,7 +10,8 @@ afterAll(() => database.drop());
 test("a lent connection that breaks while it is idle fails the work on it, and not the process", async () => {
   const work = withClient(database.url, "lent", async (client) => {
     const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-    const broken = once(client, "end");
+    // Not events.once, which would listen for the error itself.
+    const broken = new Promise((resolve) => client.once("end", resolve));
     await database.pool.query("SELECT pg_terminate_backend($1)", [rows[0]?.pid]);
     await broken;
     await client.query("SELECT 1");
