@@ -69,14 +69,22 @@ export class Indexers {
     await child.stop();
   }
 
-  /** SIGTERM to all of them. Throws when one has ended by itself: what was killed is not among them any more. */
-  async stop(): Promise<void> {
+  /** SIGTERM to all of them. Throws when one had ended by itself: what was killed is not among them any more. */
+  async end(): Promise<void> {
     const children = this.#children.splice(0);
     const ended = children.filter((child) => child.exit() !== undefined);
     await Promise.all(children.map((child) => child.stop()));
-    const said = ended.length > 0 ? this.#lastWords() : "";
-    await this.#directory.remove();
-    if (ended.length > 0) throw new Error(`${ended.length} indexers ended by themselves:\n${said}`);
+    if (ended.length > 0)
+      throw new Error(`${ended.length} indexers ended by themselves:\n${this.#lastWords()}`);
+  }
+
+  /** The same, and forgets what they have logged. */
+  async stop(): Promise<void> {
+    try {
+      await this.end();
+    } finally {
+      await this.#directory.remove();
+    }
   }
 
   #lastWords(): string {

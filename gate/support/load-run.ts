@@ -75,7 +75,7 @@ export async function runLoad(
 
   try {
     const { seconds, peakMib } = await carry(options, { database, topic, indexers }, disturb);
-    await Promise.all(indexers.running.map((child) => child.stop()));
+    await indexers.end();
     const fences = indexers.countInLogs("another indexer moved this partition");
     return { ...(await checkLoad(database.pool, options.spans)), seconds, peakMib, fences };
   } finally {
