@@ -3,10 +3,10 @@ import { isPlain } from "./copy-message.ts";
 import type { ClientFacts } from "./delivery.ts";
 import type { PartitionRecorder } from "./partitioner.ts";
 import { producerMetrics, type ProducerMetrics } from "./producer-metrics.ts";
-import { warnOfNoCure } from "./report-loss.ts";
 import { SequenceDoubt } from "./sequence-doubt.ts";
 import { Topics } from "./topic-names.ts";
 import { TransactionTrail } from "./transaction-trail.ts";
+import { warnOfNoCure } from "./warn-no-cure.ts";
 
 /** What is known of a producer from outside: its configuration, where that was seen. */
 export interface ProducerFacts {
