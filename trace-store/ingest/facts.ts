@@ -26,17 +26,21 @@ export const Fact = {
   voidBefore: 16,
   inProgress: 17,
   uncertain: 18,
+  /** A partition under a name that only Kafka's have: tells the system too, where nothing else does (kafka-go's wrappers). */
+  kafkaPartition: 19,
+  /** Brave's name, which spans bear that have come by Zipkin: tells the system too. */
+  kafkaTopic: 20,
   // From here on: what names ranges.
-  origin: 19,
-  offsets: 20,
-  offsetsFailed: 21,
-  offsetsNotReached: 22,
-  offsetsSkipped: 23,
-  offsetsVoid: 24,
+  origin: 21,
+  offsets: 22,
+  offsetsFailed: 23,
+  offsetsNotReached: 24,
+  offsetsSkipped: 25,
+  offsetsVoid: 26,
 } as const;
 export type Fact = (typeof Fact)[keyof typeof Fact];
 
-const FACT_COUNT = 25;
+const FACT_COUNT = 27;
 const FIRST_RANGE = Fact.origin;
 
 /** Attribute name to what it says. Where two names of one fact occur on a span, the later one counts. */
@@ -47,16 +51,17 @@ const NAMES: readonly (readonly [fact: Fact, ...names: string[]])[] = [
   [Fact.operation, "messaging.operation"],
   [Fact.destination, NAMES_1_44.destinationName, "messaging.destination"],
   [Fact.source, "messaging.source.name"],
+  [Fact.partition, NAMES_1_44.partitionId],
   [
-    Fact.partition,
-    NAMES_1_44.partitionId,
+    Fact.kafkaPartition,
     "messaging.kafka.destination.partition",
     "messaging.kafka.source.partition",
     "messaging.kafka.partition",
   ],
   [Fact.offset, NAMES_1_44.offset, NAMES_1_45.offset, "messaging.kafka.message.offset"],
   [Fact.group, NAMES_1_44.consumerGroup, "messaging.kafka.consumer.group", "messaging.kafka.consumer_group"],
-  [Fact.key, NAMES_1_44.key, NAMES_1_45.key, "messaging.kafka.message_key"],
+  [Fact.kafkaTopic, "kafka.topic"],
+  [Fact.key, NAMES_1_44.key, NAMES_1_45.key, "messaging.kafka.message_key", "kafka.key"],
   [Fact.messageId, NAMES_1_44.messageId, "messaging.message_id"],
   [Fact.cluster, NAMES_1_44.clusterId, NAMES_1_45.clusterId],
   [Fact.errorType, ERROR_TYPE],

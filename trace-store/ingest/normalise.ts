@@ -8,9 +8,14 @@ import { rangeRows, rangesOf, type RoleRange } from "./ranges.ts";
 import { cutText, Mark } from "./sanitise.ts";
 
 const STATUS_ERROR = 2;
+const PRODUCER = 4;
 const CONSUMER = 5;
+const KAFKA_ONLY = [Fact.offset, Fact.offsets, Fact.kafkaPartition, Fact.kafkaTopic] as const;
+/** What names a topic, or that there are several. */
+const PLACES = [Fact.destination, Fact.source, Fact.kafkaTopic, Fact.offsets] as const;
 /** Kafka's legal topic names: what is none (a list of topics, a URL) names no topic. */
 const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
+const OFFSET = /^\d{1,18}$/;
 /** `topic.partition.offset`, as Python's instrumentations spell a message id. */
 const DOTTED_COORDINATES = /^(.{1,249})\.(\d{1,10})\.(\d{1,19})$/;
 
@@ -31,14 +36,14 @@ export function normalise(row: SpanRow, facts: Facts, linkPlaces: readonly LinkP
   if (!isAboutKafka(facts)) return 0;
   row.operation = operationOf(facts, row.name, row.kind);
   row.cluster = cutText(facts.text(Fact.cluster) ?? "", NAME_LENGTH_MAX);
-  row.topic = topicOf(facts, row.kind);
+  row.topic = topicOf(facts, row.kind) ?? topicInName(facts, row);
   row.consumerGroup = textOf(facts, Fact.group, NAME_LENGTH_MAX);
   row.messageKey = textOf(facts, Fact.key, MESSAGE_KEY_LENGTH_MAX);
   row.attempt = facts.int32(Fact.attempt);
   row.voidBefore = facts.int32(Fact.voidBefore);
-  row.partition = facts.int32(Fact.partition);
+  row.partition = isToldTooEarly(row, facts) ? null : partitionOf(facts);
   row.messageOffset = facts.int64(Fact.offset);
-  readMessageId(row, textOf(facts, Fact.messageId, MESSAGE_ID_LENGTH_MAX));
+  readMessageId(row, facts, textOf(facts, Fact.messageId, MESSAGE_ID_LENGTH_MAX));
   // What its own client called uncertain must not be taken for the truth by a join on coordinates.
   if (facts.get(Fact.uncertain) === true || row.partition === null) row.messageOffset = null;
   return facts.hasRanges || linkPlaces.length > 0 ? readRanges(row, facts, linkPlaces) : 0;
@@ -57,7 +62,7 @@ function readRanges(row: SpanRow, facts: Facts, linkPlaces: readonly LinkPlace[]
 
 /** Reads the message that a link's attributes name (Java agent, batches); `null` where they name none. */
 export function linkPlaceOf(facts: Facts): LinkPlace | null {
-  const partition = facts.int32(Fact.partition);
+  const partition = partitionOf(facts);
   const messageOffset = facts.int64(Fact.offset);
   if (partition === null || messageOffset === null) return null;
   return { topic: topicOf(facts, CONSUMER), partition, messageOffset };
@@ -66,15 +71,30 @@ export function linkPlaceOf(facts: Facts): LinkPlace | null {
 function isAboutKafka(facts: Facts): boolean {
   const system = facts.text(Fact.system);
   if (system !== null) return system.toLowerCase() === "kafka";
-  // Nobody else has offsets: a span written by hand that forgot the system's name.
-  return facts.get(Fact.offset) !== null || facts.get(Fact.offsets) !== null;
+  // Nobody else has these: a span written by hand that forgot the system's name, kafka-go's wrappers, Brave by Zipkin.
+  return KAFKA_ONLY.some((fact) => facts.get(fact) !== null);
+}
+
+function partitionOf(facts: Facts): number | null {
+  return facts.int32(Fact.partition) ?? facts.int32(Fact.kafkaPartition);
 }
 
 function topicOf(facts: Facts, kind: number): string | null {
   const destination = facts.text(Fact.destination);
   const source = facts.text(Fact.source);
-  const topic = kind === CONSUMER ? (source ?? destination) : (destination ?? source);
+  const topic =
+    (kind === CONSUMER ? (source ?? destination) : (destination ?? source)) ?? facts.text(Fact.kafkaTopic);
   return topic !== null && TOPIC.test(topic) ? topic : null;
+}
+
+/** PHP's ext-rdkafka names its topic in the span's name alone: `orders publish`, as the conventions spelled names then. */
+function topicInName(facts: Facts, { name, kind }: SpanRow): string | null {
+  if (kind !== PRODUCER && kind !== CONSUMER) return null;
+  if (PLACES.some((fact) => facts.get(fact) !== null)) return null;
+  const word = facts.text(Fact.operationType) ?? facts.text(Fact.operation);
+  if ((word !== "publish" && word !== "process") || !name.endsWith(` ${word}`)) return null;
+  const topic = name.slice(0, -word.length - 1);
+  return TOPIC.test(topic) ? topic : null;
 }
 
 function textOf(facts: Facts, fact: Fact, lengthMax: number): string | null {
@@ -88,8 +108,13 @@ function spelledPlace(id: string): Coordinates | undefined {
 }
 
 /** An id that only spells the message's place is that place, and no id of its own. */
-function readMessageId(row: SpanRow, id: string | null): void {
+function readMessageId(row: SpanRow, facts: Facts, id: string | null): void {
   if (id === null) return;
+  if (isOffset(row, facts, id)) {
+    // A send that failed has none, whatever stands there.
+    if (row.operation !== Operation.send || row.status !== STATUS_ERROR) row.messageOffset ??= BigInt(id);
+    return;
+  }
   const at = row.topic !== null && id.startsWith(row.topic) ? spelledPlace(id) : undefined;
   const isPlace = at?.topic === row.topic && (row.partition ?? at?.partition) === at?.partition;
   if (at === undefined || !isPlace) {
@@ -98,6 +123,24 @@ function readMessageId(row: SpanRow, id: string | null): void {
   }
   row.partition = at.partition;
   row.messageOffset ??= at.messageOffset;
+}
+
+/**
+ * Go's instrumentations (otelsarama, those of kafka-go and confluent-kafka-go) give the bare offset as the message's id:
+ * the conventions that they follow had no other name for it. The newest of them give both.
+ */
+function isOffset(row: SpanRow, facts: Facts, id: string): boolean {
+  if (!OFFSET.test(id) || partitionOf(facts) === null) return false;
+  const name = facts.text(Fact.operationName);
+  if (name !== null && name !== "consume" && name !== "produce") return false;
+  return row.messageOffset === null || String(row.messageOffset) === id;
+}
+
+/** A wrapper of kafka-go writes a send's place down before there is one: partition 0 and offset 0, always. */
+function isToldTooEarly(row: SpanRow, facts: Facts): boolean {
+  return (
+    row.operation === Operation.send && facts.get(Fact.system) === null && facts.get(Fact.offset) === null
+  );
 }
 
 function addLinkPlace(ranges: RoleRange[], row: SpanRow, place: LinkPlace, role: RangeRole): void {

@@ -39,9 +39,16 @@ export function operationOf(facts: Facts, spanName: string, kind: number): Opera
     wordOf(facts.text(Fact.operationType)) ??
     wordOf(name) ??
     wordOf(facts.text(Fact.operation)) ??
-    wordIn(spanName) ??
+    wordFitting(kind, spanName) ??
     (kind === PRODUCER ? Operation.send : kind === CONSUMER ? Operation.process : Operation.none)
   );
+}
+
+/** The oldest instrumentations name a span after its topic alone, and a topic may well be called `process`. */
+function wordFitting(kind: number, spanName: string): Operation | undefined {
+  const operation = wordIn(spanName);
+  const isSend = operation === Operation.send || operation === Operation.create;
+  return (kind === PRODUCER && !isSend) || (kind === CONSUMER && isSend) ? undefined : operation;
 }
 
 function wordOf(text: string | null): Operation | undefined {

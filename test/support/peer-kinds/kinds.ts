@@ -196,10 +196,11 @@ const springMicrometer: PeerKind = {
   handle(polled, { group }) {
     const handling = polled.map(({ message, sent, isFailed }) =>
       consumerSpan(
-        `${message.topic} process`,
+        `${message.topic} receive`,
         {
           ...KAFKA,
-          "messaging.operation": "process",
+          "messaging.operation": "receive",
+          "messaging.consumer.id": `${group} - spring`,
           "messaging.source.name": message.topic,
           "messaging.source.kind": "topic",
           "messaging.kafka.source.partition": String(message.partition),
