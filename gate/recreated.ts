@@ -14,13 +14,8 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the topic id is not asked for",
-    file: "ingest/kafka-positions.js",
-    edits: [
-      {
-        find: "return (await (0, topic_ids_ts_1.fetchTopicIds)(this.#kafka, [this.#topic])).get(this.#topic) ?? null;",
-        replace: "return null;",
-      },
-    ],
+    file: "kafka/topic-life.js",
+    edits: [{ find: "return id;", replace: "return null;" }],
   },
   {
     name: "every cluster is the same",

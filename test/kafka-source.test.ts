@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -163,6 +164,38 @@ test("a span topic that was made anew while nobody read it is read from its begi
     { incarnation: 1, next_offset: "4" },
     { incarnation: 2, next_offset: "9" },
   ]);
+});
+
+test("a span topic that was made anew while it was being read, unseen by any fetch, is read from its beginning", async () => {
+  const topic = await createTopic("spans");
+  const store = await startTestIndexer({ databaseUrl: database.url, spanTopic: topic });
+  const { budget } = store.indexer;
+  const waiting = jest.spyOn(budget, "room");
+  budget.take(budget.bytesMax);
+  await send(topic, [encodeTraces(spans(1)), encodeTraces(spans(1))]);
+  await waitUntil("a fetch that waits for room", () => waiting.mock.calls.length > 0, { timeoutMs: 20_000 });
+
+  // kafkajs fetches nothing meanwhile, and its next fetch, at offset 2, is one that the new life can serve.
+  await makeAnew(topic);
+  await send(
+    topic,
+    Array.from({ length: 9 }, () => encodeTraces(spans(1))),
+  );
+  budget.give(budget.bytesMax);
+  await storedReaches(11);
+  await store.stop();
+
+  const { rows: offsets } = await database.pool.query(
+    "SELECT incarnation, next_offset FROM trail_private.source_offsets ORDER BY 1",
+  );
+  expect(offsets).toEqual([
+    { incarnation: 1, next_offset: "2" },
+    { incarnation: 2, next_offset: "9" },
+  ]);
+  const { rows: gaps } = await database.pool.query(
+    "SELECT incarnation, first_offset, last_offset FROM trail_private.source_gaps",
+  );
+  expect(gaps).toEqual([{ incarnation: 1, first_offset: "2", last_offset: null }]);
 });
 
 test("transaction markers in the span topic are passed over, at the start and in between", async () => {

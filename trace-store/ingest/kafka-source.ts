@@ -4,7 +4,7 @@ import type { WritePart } from "../span/write-part.ts";
 import { AdvisoryCommit } from "./advisory-commit.ts";
 import type { ByteBudget } from "./budget.ts";
 import type { Intake } from "./intake.ts";
-import { KafkaPositions } from "./kafka-positions.ts";
+import { KafkaPositions, type Position, type Reader } from "./kafka-positions.ts";
 import { takeMessages, type FetchedBatch } from "./kafka-batch.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -45,6 +45,9 @@ const messageOf = (fault: unknown): string => (fault instanceof Error ? fault.me
 export class KafkaSource implements Source {
   readonly #options: KafkaSourceOptions;
   readonly #positions: KafkaPositions;
+  /** Fetches that are being handed on. */
+  readonly #inUse = new Set<Promise<void>>();
+  /** Parts that are being written. */
   readonly #inHand = new Set<Promise<void>>();
   readonly #commits: AdvisoryCommit;
   #consumer: Consumer | undefined;
@@ -57,7 +60,12 @@ export class KafkaSource implements Source {
   constructor(options: KafkaSourceOptions) {
     this.#options = options;
     this.#commits = new AdvisoryCommit(options.topic, options.log);
-    this.#positions = new KafkaPositions(options.kafka, options.topic, options.intake, options.log);
+    const { kafka, topic, intake, log } = options;
+    const reader: Reader = {
+      seek: (partition, offset) => this.#consumer?.seek({ topic, partition, offset: offset.toString() }),
+      settled: () => this.#settled(),
+    };
+    this.#positions = new KafkaPositions(kafka, topic, intake, reader, log);
   }
 
   problem(): string | undefined {
@@ -93,7 +101,7 @@ export class KafkaSource implements Source {
       allowAutoTopicCreation: false,
     });
     this.#consumer = consumer;
-    this.#positions.forgetAll();
+    this.#positions.assign([]);
     this.#watch(consumer);
     await consumer.connect();
     if (this.#isStopped) return;
@@ -116,22 +124,24 @@ export class KafkaSource implements Source {
     await Promise.all(this.#inHand);
     if (this.#consumer) await this.#commits.commit(this.#consumer);
     await this.#consumer?.disconnect();
+    await this.#positions.close();
   }
 
   #watch(consumer: Consumer): void {
-    const { log } = this.#options;
+    const { topic, log } = this.#options;
     this.#watchdog?.stop();
     this.#watchdog = new Watchdog(() => this.#restart("no fetch for a minute"));
     const alive = () => this.#watchdog?.alive();
     consumer.on(consumer.events.FETCH_START, alive);
     consumer.on(consumer.events.HEARTBEAT, alive);
+    consumer.on(consumer.events.HEARTBEAT, () => void this.#look());
     // Also fires for fetches that hold transaction markers only, which no eachBatch is called for.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) =>
       this.#positions.fetched(partition, BigInt(lastOffset) + 1n),
     );
-    consumer.on(consumer.events.GROUP_JOIN, () => {
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
       this.#problem = undefined;
-      this.#positions.forgetAll();
+      this.#positions.assign(memberAssignment[topic] ?? []);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#problem = `the consumer of the span topic stopped: ${payload.error.message}`;
@@ -162,25 +172,47 @@ export class KafkaSource implements Source {
   }
 
   async #onBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
-    const { topic, budget } = this.#options;
+    const { partition, fetchedOffset } = payload.batch as FetchedBatch;
+    const position = await this.#positions.next(partition, BigInt(fetchedOffset), () => payload.isStale());
+    if (position === undefined) return;
+    const used = this.#use(consumer, payload, position);
+    this.#inUse.add(used);
+    await used.finally(() => this.#inUse.delete(used));
+  }
+
+  async #use(consumer: Consumer, payload: EachBatchPayload, position: Position): Promise<void> {
+    const { budget } = this.#options;
     const batch = payload.batch as FetchedBatch;
-    const { partition } = batch;
-    const start = await this.#positions.next(partition, BigInt(batch.fetchedOffset));
-    if (start.seekTo !== undefined) {
-      consumer.seek({ topic, partition, offset: start.seekTo.toString() });
-      return;
-    }
-    for (const part of takeMessages(batch, start.position, this.#options)) {
+    for (const part of takeMessages(batch, position, this.#options)) {
       while (!budget.hasRoom) {
         await budget.room(HEARTBEAT_MS);
         await payload.heartbeat();
         if (!payload.isRunning() || payload.isStale()) return;
       }
-      this.#positions.advance(partition, part.advance?.to ?? start.position.next);
+      const { advance } = part;
+      if (advance) this.#positions.advance(batch.partition, advance.incarnation, advance.to);
       this.#hand(consumer, part);
     }
     payload.resolveOffset(batch.lastOffset());
     await payload.heartbeat();
+  }
+
+  /** What began meanwhile is not waited for: under load there is always something. */
+  async #settled(): Promise<void> {
+    await Promise.allSettled(this.#inUse);
+    await Promise.allSettled(this.#inHand);
+  }
+
+  /** For partitions on which nothing comes in. */
+  async #look(): Promise<void> {
+    try {
+      await this.#positions.look();
+    } catch (error) {
+      this.#options.log.debug(
+        { error },
+        "could not ask about the span topic; asking again at the next heartbeat",
+      );
+    }
   }
 
   /** Hands a part on without waiting, so that the next fetch runs while Postgres writes; the budget is what waits. */

@@ -1,7 +1,7 @@
 import type { Kafka } from "kafkajs";
 // kafkajs sends nothing that is not of its own class.
 import Encoder from "kafkajs/src/protocol/encoder.js";
-import { openCluster } from "./private-cluster.ts";
+import { openCluster, type PrivateBroker } from "./private-cluster.ts";
 
 /** Metadata, version 12: the first that tells topic ids by name and also takes a null (KIP-516). */
 const METADATA = { key: 3, version: 12 };
@@ -18,22 +18,34 @@ export async function fetchTopicIds(kafka: Kafka, topics: readonly string[]): Pr
   await cluster.connect();
   try {
     await cluster.refreshMetadata();
-    const { connectionPool } = await cluster.findControllerBroker();
-    return await connectionPool.send({
-      request: {
-        apiKey: METADATA.key,
-        apiVersion: METADATA.version,
-        apiName: "Metadata",
-        encode: async () => encode(topics),
-      },
-      response: {
-        decode: async (payload: Buffer) => decode(payload),
-        parse: async (ids: Map<string, string>) => ids,
-      },
-    });
+    return await askForTopicIds(await cluster.findControllerBroker(), topics);
   } finally {
     await cluster.disconnect();
   }
+}
+
+/** False for brokers before 2.8, which close the connection when asked. */
+export function tellsTopicIds(broker: PrivateBroker): boolean {
+  return (broker.versions?.[METADATA.key]?.maxVersion ?? 0) >= METADATA.version;
+}
+
+/** Asks one connected broker, and returns what {@link fetchTopicIds} does. */
+export function askForTopicIds(
+  broker: PrivateBroker,
+  topics: readonly string[],
+): Promise<Map<string, string>> {
+  return broker.connectionPool.send({
+    request: {
+      apiKey: METADATA.key,
+      apiVersion: METADATA.version,
+      apiName: "Metadata",
+      encode: async () => encode(topics),
+    },
+    response: {
+      decode: async (payload: Buffer) => decode(payload),
+      parse: async (ids: Map<string, string>) => ids,
+    },
+  });
 }
 
 /** The leading zero ends the flexible request header, which kafkajs does not know (KIP-482). */
