@@ -169,7 +169,7 @@ test("where spans do not name their group, the answer says so, service by servic
     "billing-orders-node-kafkajs: the group has committed 8; billing, inventory handled the message, in spans that name no group",
     "inventory-orders-node-kafkajs: the group has committed 4; billing, inventory handled the message, in spans that name no group",
     "null: an attempt by service inventory was ok; its spans do not name their group, so no commit can be told",
-    "null: its dead letter was sent to orders-node-kafkajs.dlq",
+    "null: its dead letter was sent to orders-node-kafkajs.dlq by service billing; its spans do not name their group",
   ]);
 });
 
@@ -186,6 +186,41 @@ test("where spans name no offset, a message is still found by its trace, as a tr
     ],
   );
 });
+
+test.each([
+  "java-links",
+  "node-kafkajs-batch",
+  "python-confluent-poll",
+  "python-confluent-consume",
+  "dotnet-confluent",
+])(
+  "%s: the trail of a message tells of its own hops, though its poll's trace holds those of others",
+  async (name) => {
+    const { bodies, truth } = runShop(`orders-trail-${name}`, PEER_KINDS[name] as PeerKind);
+    await store.take(bodies);
+    const strange: string[] = [];
+
+    for (const message of truth.messages.filter(({ headers }) => headers.length > 0)) {
+      const trail = await store.query.trail(traceparentOf(message) ?? "");
+      const hops = trail.found ? trail.hops : [];
+      const others = hops.filter(
+        ({ topic, partition, messageOffset }) =>
+          topic === message.topic &&
+          messageOffset !== null &&
+          (partition !== message.partition || messageOffset !== String(message.offset)),
+      );
+      const sends = hops.filter(({ operation, topic }) => operation === "send" && topic === message.topic);
+      const handlings = hops.filter(({ operation }) => operation !== "send");
+      const told = Object.values(message.groups).filter(({ outcome }) => outcome !== "never_consumed");
+      if (others.length > 0 || sends.length !== 1 || handlings.length !== told.length)
+        strange.push(
+          `${message.partition}/${message.offset}: ${hops.map((it) => `${it.operation} ${it.msgId}`).join()}`,
+        );
+    }
+
+    expect(strange).toEqual([]);
+  },
+);
 
 test("the offset that only the handling knows is the send's too: one message, found by its key", async () => {
   const found = await store.query.find("order-1-2");

@@ -11,7 +11,8 @@ DECLARE
   new_earlier uuid[] := earlier;
   found_later uuid[];
   found_earlier uuid[];
-  linked uuid[];
+  links trail_private.span_links[] := '{}';
+  some_links trail_private.span_links[];
   got record;
   places record;
   about record;
@@ -24,12 +25,16 @@ BEGIN
     told := told || got.told;
     EXIT WHEN NOT follow_links;
 
-    SELECT array_agg(DISTINCT l.trace_id) INTO found_later FROM trail_private.span_links l WHERE l.to_trace_id = ANY (new_later);
-    SELECT array_agg(DISTINCT l.trace_id) INTO linked FROM trail_private.odd_time_span_links l WHERE l.to_trace_id = ANY (new_later);
-    found_later := found_later || linked;
-    SELECT array_agg(DISTINCT l.to_trace_id) INTO found_earlier FROM trail_private.span_links l WHERE l.trace_id = ANY (new_earlier);
-    SELECT array_agg(DISTINCT l.to_trace_id) INTO linked FROM trail_private.odd_time_span_links l WHERE l.trace_id = ANY (new_earlier);
-    found_earlier := found_earlier || linked;
+    SELECT array_agg(l) INTO some_links FROM trail_private.span_links l WHERE l.to_trace_id = ANY (new_later);
+    SELECT some_links || array_agg(ROW (o.*)::trail_private.span_links) INTO some_links
+      FROM trail_private.odd_time_span_links o WHERE o.to_trace_id = ANY (new_later);
+    links := links || some_links;
+    SELECT array_agg(DISTINCT l.trace_id) INTO found_later FROM unnest(some_links) l;
+    SELECT array_agg(l) INTO some_links FROM trail_private.span_links l WHERE l.trace_id = ANY (new_earlier);
+    SELECT some_links || array_agg(ROW (o.*)::trail_private.span_links) INTO some_links
+      FROM trail_private.odd_time_span_links o WHERE o.trace_id = ANY (new_earlier);
+    links := links || some_links;
+    SELECT array_agg(DISTINCT l.to_trace_id) INTO found_earlier FROM unnest(some_links) l;
 
     SELECT array_agg(p.topic_id) AS topics, array_agg(p.partition) AS partitions, array_agg(p.message_offset) AS offsets,
       array_agg(p.is_sent) AS is_sent INTO places
@@ -53,6 +58,11 @@ BEGIN
     later := later || new_later;
     earlier := earlier || new_earlier;
   END LOOP;
+  IF EXISTS (SELECT FROM unnest(gathered) s WHERE s.trace_id <> asked) THEN
+    SELECT * INTO got FROM trail_private.connected(gathered, told, links, asked);
+    gathered := got.gathered;
+    told := got.told;
+  END IF;
   gathered := trail_private.with_senders(gathered, told);
   RETURN QUERY
     SELECT h.* FROM trail_private.hops_of(gathered, trail_private.related_ranges(gathered, told, asked)) h LIMIT hops_max;

@@ -6,7 +6,9 @@ CREATE OR REPLACE FUNCTION trail_private.reason_of(
 ) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT CASE ruling
     WHEN 'DEAD_LETTERED' THEN format('its dead letter was sent to %s', copied_to)
+      || CASE WHEN grp IS NULL THEN format(' by service %s; its spans do not name their group', service) ELSE '' END
     WHEN 'FORWARDED' THEN format('a copy was sent to %s, whose outcome counts', copied_to)
+      || CASE WHEN grp IS NULL THEN format('; by service %s, whose spans do not name their group', service) ELSE '' END
     WHEN 'DELIVERED' THEN format('an attempt was ok, and the group has committed %s', committed_max)
     WHEN 'PROCESSED' THEN CASE
       WHEN grp IS NULL THEN format('an attempt by service %s was ok; its spans do not name their group, so no commit can be told', service)
@@ -20,6 +22,7 @@ CREATE OR REPLACE FUNCTION trail_private.reason_of(
     WHEN 'FAILED' THEN format('the last of %s attempt(s) failed, and the group has committed %s', failed, committed)
     WHEN 'NOT_VISIBLE' THEN 'the message is hidden: its transaction was aborted, or it is a marker or compacted away'
     WHEN 'BEFORE_GROUP' THEN format('%s is the first position at which the group was seen', first_position)
+      || CASE WHEN service IS NOT NULL THEN format('; %s handled the message, in spans that name no group', service) ELSE '' END
     WHEN 'EXPIRED' THEN format('the log began at %s before the group had committed past the message', log_start)
     WHEN 'WAITING' THEN CASE
       WHEN committed IS NULL THEN 'the group has not committed on this partition yet'
