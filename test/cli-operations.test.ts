@@ -73,3 +73,64 @@ test("an operation without DATABASE_URL says what is missing", async () => {
   expect(code).toBe(2);
   expect(stderr).toContain("DATABASE_URL is not set; expected the Postgres of the store");
 });
+
+test.each([
+  ["no Postgres listens there", "postgres://postgres@127.0.0.1:1/none", 5, "ECONNREFUSED"],
+  ["the name is no address of a Postgres", "mysql://app@db/shop", 2, "expected the Postgres of the store"],
+])("an operation where %s says so", async (_, databaseUrl, exit, said) => {
+  const lost = createOperations(readConfig({ DATABASE_URL: databaseUrl }), "1.2.3", () =>
+    createLog("silent"),
+  );
+
+  const { code, stderr } = await runProgram(["quarantine", "ls"], lost);
+
+  expect(code).toBe(exit);
+  expect(stderr).toContain(said);
+});
+
+test("an operation on a database that is not the store's says which command makes it one", async () => {
+  const { rows } = await database.pool.query<{ name: string }>("SELECT current_database() AS name");
+  const elsewhere = database.url.replace(`/${rows[0]?.name}`, "/postgres");
+  const strange = createOperations(readConfig({ DATABASE_URL: elsewhere }), "1.2.3", () =>
+    createLog("silent"),
+  );
+
+  const { code, stderr } = await runProgram(["quarantine", "ls"], strange);
+
+  expect(code).toBe(1);
+  expect(stderr).toContain("has no schema of kafka-trail");
+  expect(stderr).toContain("Run `kafka-trail migrate`");
+});
+
+test("an operation that Postgres does not let in exits 4", async () => {
+  const name = `stranger_${process.pid}`;
+  await database.pool.query(`CREATE ROLE ${name} LOGIN PASSWORD 'right'`);
+  try {
+    const url = new URL(database.url);
+    [url.username, url.password] = [name, "right"];
+    const stranger = createOperations(readConfig({ DATABASE_URL: url.href }), "1.2.3", () =>
+      createLog("silent"),
+    );
+
+    const { code, stderr } = await runProgram(["quarantine", "ls"], stranger);
+
+    expect(code).toBe(4);
+    expect(stderr).toContain("permission denied");
+  } finally {
+    await database.pool.query(`DROP ROLE ${name}`);
+  }
+});
+
+test("an OTLP door whose port is taken is a fault of the configuration, with the setting that changes it", async () => {
+  for (const [variable, port] of [
+    ["KAFKA_TRAIL_OTLP_HTTP_PORT", store.otlpHttpPort],
+    ["KAFKA_TRAIL_OTLP_GRPC_PORT", store.otlpGrpcPort],
+  ] as const) {
+    const second = startTestIndexer({ databaseUrl: database.url, env: { [variable]: String(port) } });
+
+    await expect(second).rejects.toMatchObject({
+      code: "TRAIL_CONFIG",
+      message: expect.stringContaining(variable) as string,
+    });
+  }
+});

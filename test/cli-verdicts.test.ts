@@ -35,6 +35,14 @@ test("a message shows every group's verdict with what it rests on, then its hops
   expect(stdout).toMatch(/led to orders\.dlq\/0\/4711 by billing\n$/);
 });
 
+test("a group that nobody knows has nothing stuck, and that is not taken for good news", async () => {
+  const { code, stderr, stdout } = await run(["stuck", "--group", "emial"]);
+
+  expect(code).toBe(3);
+  expect(stdout).toBe("");
+  expect(stderr).toContain("No position of emial on any topic is known.");
+});
+
 test("what is stuck is one line for neighbours on a terminal, and one object for each on a pipe", async () => {
   const person = await run(["stuck", "--group", "email", "--older-than", "0s"], { isTty: true });
   const pipe = await run(["stuck", "--group", "email", "--older-than", "0s"]);

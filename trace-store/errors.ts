@@ -27,6 +27,16 @@ export const TRAIL_CODES = [
 /** One of {@link TRAIL_CODES}. */
 export type TrailCode = (typeof TRAIL_CODES)[number];
 
+/** Makes the fault of a door whose address cannot be had. `variable` is the setting of its port. */
+export function addressFault(door: string, address: string, variable: string, cause: unknown): TrailError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new TrailError(
+    "TRAIL_CONFIG",
+    `The ${door} door cannot listen on ${address} (${said}). Stop what listens there, or set ${variable}.`,
+    { cause },
+  );
+}
+
 /**
  * An expected fault, said in a sentence: what was seen, what was expected, what to do.
  * Programmer's faults are not of this class; they crash.

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import type { Config } from "./config.ts";
-import { TrailError } from "./errors.ts";
+import { databaseUrlOf } from "./database-url.ts";
 import type { Log } from "./log.ts";
 import { withClient } from "./postgres-client.ts";
 import { tellingPostgresFaults } from "./postgres-fault.ts";
@@ -33,12 +33,4 @@ export function createOperations(config: Config, version: string, createLog: () 
       );
     },
   };
-}
-
-function databaseUrlOf({ databaseUrl }: Config): string {
-  if (databaseUrl !== undefined) return databaseUrl;
-  throw new TrailError(
-    "TRAIL_CONFIG",
-    "DATABASE_URL is not set; expected the Postgres of the store, as in postgres://user:password@host:5432/database.",
-  );
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Config, KafkaConfig } from "./config.ts";
-import { TrailError } from "./errors.ts";
+import { databaseUrlOf } from "./database-url.ts";
 import { startIndexer } from "./indexer.ts";
 import { createKafka } from "./kafka/client.ts";
 import type { Log } from "./log.ts";
@@ -29,13 +29,7 @@ const RETRY_MS = 2_000;
  * The HTTP door is open in every form: health and metrics are asked there. A second signal ends the process at once.
  */
 export async function up(config: Config, only: Part | undefined, version: string, log: Log): Promise<void> {
-  const { databaseUrl } = config;
-  if (databaseUrl === undefined) {
-    throw new TrailError(
-      "TRAIL_CONFIG",
-      "DATABASE_URL is not set; expected the Postgres that holds the spans, as in postgres://user:password@host:5432/database.",
-    );
-  }
+  const databaseUrl = databaseUrlOf(config);
   const whole = { ...config, databaseUrl };
   const running: Running[] = [];
   const checks: (() => HealthCheck)[] = [];

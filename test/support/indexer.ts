@@ -35,7 +35,10 @@ export async function startTestIndexer(options: {
   const whole = { ...config, databaseUrl: options.databaseUrl };
   const log = createLog(config.logLevel);
   const keeper = await startSliceKeeper(whole, log);
-  const indexer = await startIndexer(whole, log);
+  const indexer = await startIndexer(whole, log).catch(async (error: unknown) => {
+    await keeper.stop();
+    throw error;
+  });
   return {
     indexer,
     otlpGrpcPort,

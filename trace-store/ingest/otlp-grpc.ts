@@ -6,6 +6,7 @@ import {
   type ServerUnaryCall,
   type sendUnaryData,
 } from "@grpc/grpc-js";
+import { addressFault } from "../errors.ts";
 import type { Source } from "./kafka-source.ts";
 import { decodeTraces } from "./decode.ts";
 import { MalformedError } from "./malformed.ts";
@@ -34,7 +35,7 @@ export interface OtlpGrpcDoor extends Source {
 /**
  * Opens the OTLP/gRPC door. OK only after COMMIT; `UNAVAILABLE` is to be sent again, `INVALID_ARGUMENT` never.
  *
- * Throws when the address is taken.
+ * Throws `TRAIL_CONFIG` when the address is taken.
  */
 export async function openOtlpGrpc(options: OtlpDoorOptions): Promise<OtlpGrpcDoor> {
   const server = new Server({ "grpc.max_receive_message_length": EXPORT_BYTES_MAX });
@@ -46,9 +47,12 @@ export async function openOtlpGrpc(options: OtlpDoorOptions): Promise<OtlpGrpcDo
       );
     },
   });
+  const address = `${options.host}:${options.port}`;
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
+      error
+        ? reject(addressFault("OTLP/gRPC", address, "KAFKA_TRAIL_OTLP_GRPC_PORT", error))
+        : resolve(bound),
     );
   });
   return {

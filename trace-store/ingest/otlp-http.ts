@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import { addressFault } from "../errors.ts";
 import { gunzipAtMost, TooLargeError } from "../gunzip.ts";
 import { decodeTraces } from "./decode.ts";
 import { decodeTracesJson } from "./decode-json.ts";
@@ -19,6 +20,12 @@ const RPC_CODE: Readonly<Record<number, number>> = {
   413: 11,
   415: 3,
   503: 14,
+};
+
+/** What the server itself refuses, before we see it. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: `The export's Content-Type is not known here; expected ${PROTOBUF} or ${JSON_TYPE}.`,
+  FST_ERR_CTP_BODY_TOO_LARGE: `The export is larger than ${EXPORT_BYTES_MAX} bytes. Send smaller batches.`,
 };
 
 /** A door that takes spans by OTLP/HTTP. */
@@ -45,9 +52,10 @@ export async function openOtlpHttp(options: OtlpDoorOptions): Promise<OtlpHttpDo
   server.addContentTypeParser([PROTOBUF, JSON_TYPE], { parseAs: "buffer" }, (_request, body, done) =>
     done(null, body),
   );
-  server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
+  server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const code = error instanceof MalformedError ? statusOf(error) : (error.statusCode ?? 500);
-    return send(request, reply.code(code), statusMessage(RPC_CODE[code] ?? 13, error.message));
+    const said = SENTENCES[error.code ?? ""] ?? error.message;
+    return send(request, reply.code(code), statusMessage(RPC_CODE[code] ?? 13, said));
   });
   server.setNotFoundHandler((request, reply) =>
     send(request, reply.code(404), statusMessage(5, "Spans are taken at POST /v1/traces.")),
@@ -65,7 +73,10 @@ export async function openOtlpHttp(options: OtlpDoorOptions): Promise<OtlpHttpDo
     }
     return send(request, reply, exportResponse(outcome.rejectedSpans, `Quarantined: ${outcome.reasons}.`));
   });
-  await server.listen({ host: options.host, port: options.port });
+  const { host, port: wanted } = options;
+  await server.listen({ host, port: wanted }).catch((cause: unknown) => {
+    throw addressFault("OTLP/HTTP", `${host}:${wanted}`, "KAFKA_TRAIL_OTLP_HTTP_PORT", cause);
+  });
   const { port } = server.server.address() as AddressInfo;
   return { port, problem: () => undefined, stop: () => server.close() };
 }

@@ -130,6 +130,10 @@ function missing(
 ): NotFound {
   const asked = { kind: "message", ...at } as const;
   const logEnd = verdict?.logEnd ?? null;
-  if (logEnd === null) return notFound(asked, fresh);
+  if (logEnd === null) {
+    const because =
+      fresh.watchers.length === 0 ? "" : `The watcher knows no partition ${at.topic}/${at.partition}.`;
+    return notFound(asked, fresh, "not_in_store", because);
+  }
   return notFound(asked, fresh, "not_yet", `The log of ${at.topic}/${at.partition} ends at ${logEnd}.`);
 }

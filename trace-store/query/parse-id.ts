@@ -25,6 +25,7 @@ const ACCEPTED =
 export function parseId(pasted: string): readonly AskedId[] {
   const text = pasted.slice(0, PASTED_CHARACTERS_MAX).trim();
   if (text === "") throw badQuestion(`Nothing was asked for. Expected ${ACCEPTED}.`);
+  if (text.includes("\0")) throw badQuestion(`A NUL character is in the text. Expected ${ACCEPTED}.`);
   const ids = idsOf(text);
   if (ids.length > 0) return ids;
   throw badQuestion(
@@ -41,7 +42,7 @@ export function parseTraceId(spelled: string): string {
   const id = exactId(spelled.trim());
   if (id?.kind === "trace") return id.traceId;
   throw badQuestion(
-    `"${spelled.slice(0, 100)}" is not a trace id. Expected 32 hex characters, the same as a uuid, or a traceparent.`,
+    `"${spelled.slice(0, 100)}" is not a trace id. Expected 32 hex characters, the same as a uuid, or a traceparent. Any other id is for find.`,
   );
 }
 

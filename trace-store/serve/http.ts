@@ -7,7 +7,7 @@ import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import { Registry } from "prom-client";
 import { assertDoorIsGuarded } from "../admission.ts";
 import type { Config } from "../config.ts";
-import { TrailError } from "../errors.ts";
+import { addressFault } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Query } from "../query/questions.ts";
 import { answerFaults, answerUnreadablePath, sayWhatIsOdd } from "./faults.ts";
@@ -72,11 +72,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const app = createApp(log);
   await addRoutes(app, options);
   await app.listen({ host: config.http.host, port: config.http.port }).catch((cause: unknown) => {
-    throw new TrailError(
-      "TRAIL_CONFIG",
-      `The HTTP door cannot listen on ${config.http.host}:${config.http.port} (${cause instanceof Error ? cause.message : String(cause)}). Stop what listens there, or set KAFKA_TRAIL_HTTP_PORT.`,
-      { cause },
-    );
+    throw addressFault("HTTP", `${config.http.host}:${config.http.port}`, "KAFKA_TRAIL_HTTP_PORT", cause);
   });
   const { port } = app.server.address() as AddressInfo;
   return { url: `http://${nameOf(config.http.host)}:${port}`, port, close: () => app.close() };

@@ -1,5 +1,5 @@
 import type { Page, Style } from "./page.ts";
-import { printable, shortened } from "./text.ts";
+import { printable, shortened, wrapped } from "./text.ts";
 
 /** One cell: bare text, or text with a style. */
 export type Cell = string | { readonly text: string; readonly style: Style };
@@ -10,6 +10,8 @@ export interface Column {
   readonly align?: "left" | "right";
   /** Longer text is cut. Default 60 characters. */
   readonly lengthMax?: number;
+  /** In the last column: a text that is too long for the terminal goes on in the next line instead of being cut. */
+  readonly wraps?: boolean;
 }
 
 /** A column that has something in it, laid out. */
@@ -21,7 +23,10 @@ interface Laid {
 
 const CELL_LENGTH_MAX = 60;
 /** The last column gives way to a narrow terminal, down to this. */
-const LAST_WIDTH_MIN = 20;
+const LAST_WIDTH_MIN = 24;
+/** Where less is left for a last column that wraps, its texts stand below their rows, so far in. */
+const WRAP_WIDTH_MIN = 30;
+const BELOW = "    ";
 const GAP = "  ";
 
 /**
@@ -37,7 +42,32 @@ export function writeTable(
   const laid = columns.map((column, i) => layOut(column, rows, i)).filter((it) => it !== undefined);
   const taken = laid.slice(0, -1).reduce((sum, { width }) => sum + width + GAP.length, 0);
   const lastMax = Math.max(LAST_WIDTH_MIN, page.width - taken);
+  const last = laid.at(-1);
+  if (last?.column.wraps === true && last.width > lastMax) return writeWrapped(laid, last, taken, page);
+  return writeLines(laid, lastMax, page);
+}
 
+/** The texts of the last column are cut into lines: in their column, or below their rows where it is too narrow. */
+function writeWrapped(laid: readonly Laid[], last: Laid, taken: number, page: Page): string {
+  const room = page.width - taken;
+  const isBelow = room < WRAP_WIDTH_MIN;
+  const indent = isBelow ? BELOW : " ".repeat(taken);
+  const pieces = last.cells.map(({ text }) =>
+    wrapped(text, isBelow ? Math.max(LAST_WIDTH_MIN, page.width - BELOW.length) : room),
+  );
+  const firsts = pieces.map((them, r) => ({ text: them[0] ?? "", style: last.cells[r]?.style }));
+  const rest = laid.slice(0, -1);
+  const table = writeLines(isBelow ? rest : [...rest, { ...last, cells: firsts }], room, page);
+  const [head = "", ...body] = table.split("\n").slice(0, -1);
+  const lines = body.flatMap((row, r) => {
+    const style = last.cells[r]?.style;
+    const more = (pieces[r] ?? []).slice(isBelow ? 0 : 1).filter((it) => it !== "");
+    return [row, ...more.map((it) => indent + (style === undefined ? it : page.paint(style, it)))];
+  });
+  return [head, ...lines].map((it) => `${it}\n`).join("");
+}
+
+function writeLines(laid: readonly Laid[], lastMax: number, page: Page): string {
   const line = (textAt: (it: Laid) => { text: string; style: Style | undefined }) =>
     laid
       .map((it, position) => {
@@ -52,7 +82,9 @@ export function writeTable(
       .join(GAP);
 
   const head = line(({ column }) => ({ text: column.title, style: "dim" }));
-  const body = rows.map((_, r) => line(({ cells }) => cells[r] ?? { text: "", style: undefined }));
+  const body = (laid[0]?.cells ?? []).map((_, r) =>
+    line(({ cells }) => cells[r] ?? { text: "", style: undefined }),
+  );
   return [head, ...body].map((it) => `${it.trimEnd()}\n`).join("");
 }
 

@@ -9,9 +9,13 @@ export function spellDuration(ns: bigint): string {
   if (ns < NS_PER_S) return `${digits(ns, NS_PER_MS)} ms`;
   if (ns < 60n * NS_PER_S) return `${digits(ns, NS_PER_S)} s`;
   const seconds = ns / NS_PER_S;
-  if (seconds < 3_600n) return `${seconds / 60n} min ${seconds % 60n} s`;
-  if (seconds < 86_400n) return `${seconds / 3_600n} h ${(seconds / 60n) % 60n} min`;
-  return `${seconds / 86_400n} d ${(seconds / 3_600n) % 24n} h`;
+  if (seconds < 3_600n) return spellBoth(seconds / 60n, "min", seconds % 60n, "s");
+  if (seconds < 86_400n) return spellBoth(seconds / 3_600n, "h", (seconds / 60n) % 60n, "min");
+  return spellBoth(seconds / 86_400n, "d", (seconds / 3_600n) % 24n, "h");
+}
+
+function spellBoth(count: bigint, unit: string, rest: bigint, smallerUnit: string): string {
+  return rest === 0n ? `${count} ${unit}` : `${count} ${unit} ${rest} ${smallerUnit}`;
 }
 
 function digits(ns: bigint, unitNs: bigint): string {

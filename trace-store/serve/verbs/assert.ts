@@ -32,7 +32,7 @@ export const assert: Verb = (program, tools) => {
     .argument("<message>", "topic/partition/offset, or a message id or key that one message bears")
     .summary("wait until a message is delivered, or fail")
     .description(
-      "Waits until every named consumer group has DELIVERED the message. Exits 0 when it has, 6 when it has not in time\nor never will, 3 when the message never came to the store. On a pipe: one group a line.",
+      "Waits until every named consumer group has DELIVERED the message. Exits 0 when it has, 6 when it has not in time or never will, 3 when the message never came to the store. On a pipe: one group a line.",
     )
     .addOption(
       new Option("--group <group>", "consumer group that must have delivered it; may be repeated")

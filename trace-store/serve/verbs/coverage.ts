@@ -11,7 +11,7 @@ export const coverage: Verb = (program, tools) => {
     .argument("<topic>", "the topic")
     .summary("how much of a topic spans tell of")
     .description(
-      "Shows of each partition how many offsets there are, and how many of them spans tell of: those of its producers and\nthose of each consumer group. On a pipe: one partition and group a line.",
+      "Shows of each partition how many offsets there are, and how many of them spans tell of: those of its producers and those of each consumer group. On a pipe: one partition and group a line.",
     )
     .option("--cluster <cluster>", "where several clusters are watched: of this one")
     .action(async (topic: string, { cluster }: { readonly cluster?: string }) => {

@@ -8,7 +8,11 @@ import { spellDuration, spellMoment, unixNanoOf } from "../cli/times.ts";
 import type { HealthCheck } from "../health.ts";
 import type { Verb } from "./verb.ts";
 
-const COLUMNS: readonly Column[] = [{ title: "part" }, { title: "is" }, { title: "says", lengthMax: 400 }];
+const COLUMNS: readonly Column[] = [
+  { title: "part" },
+  { title: "is" },
+  { title: "says", lengthMax: 400, wraps: true },
+];
 const DELAY_HEALTHY_MS = 60_000;
 
 /** `kafka-trail doctor`: what is wrong with the store, and what to do. */

@@ -17,7 +17,7 @@ export const find: Verb = (program, tools) => {
     .argument("<anything>", "trace id, traceparent, topic/partition/offset, message key, message id")
     .summary("what happened to this message?")
     .description(
-      "Finds what bears this id, also inside a pasted URL or JSON: a trail, a message with a verdict for\nevery consumer group, or the messages of a key. On a pipe: one hop, message or match a line.",
+      "Finds what bears this id, also inside a pasted URL or JSON: a trail, a message with a verdict for every consumer group, or the messages of a key. On a pipe: one hop, message or match a line.",
     )
     .action(async (anything: string) => {
       const { client, output } = tools();

@@ -1,5 +1,6 @@
 import type { GroupsAnswer } from "../../query/list-answers.ts";
 import { EXIT } from "../cli/exit-codes.ts";
+import { noPositions } from "../cli/no-positions.ts";
 import { sayFreshness } from "../cli/freshness.ts";
 import { writeGroups } from "../cli/views/groups.ts";
 import type { Verb } from "./verb.ts";
@@ -23,16 +24,8 @@ export const groups: Verb = (program, tools) => {
       output.answer(answer, { table: writeGroups, rows: ({ rows }) => rows });
       if (answer.rows.length === 0) {
         exit(EXIT.notFound);
-        output.say(noGroups(answer, topic, group));
+        output.say(noPositions(answer.freshness, topic, group));
       }
       sayFreshness(answer.freshness, output);
     });
 };
-
-function noGroups({ freshness }: GroupsAnswer, topic = "any topic", group = "a consumer group"): string {
-  const watched =
-    freshness.watchers.length > 0
-      ? "The watcher has seen no such commit."
-      : "No watcher runs: set KAFKA_BROKERS for `kafka-trail up`.";
-  return `No position of ${group} on ${topic} is known. ${watched}`;
-}

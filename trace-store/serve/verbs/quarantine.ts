@@ -6,7 +6,11 @@ import type { Verb } from "./verb.ts";
 
 /** `kafka-trail quarantine`: what could not be stored, and why. */
 export const quarantine: Verb = (program, tools) => {
-  const verb = program.command("quarantine").summary("what could not be stored, and why");
+  const verb = program
+    .command("quarantine")
+    .helpCommand(false)
+    .summary("what could not be stored, and why")
+    .description("Lists, shows and tries again what could not be stored, in the database at DATABASE_URL.");
   const list = async (hash: string | undefined): Promise<void> => {
     const { operations, output, exit } = tools();
     const entries = await operations.quarantined({ hash });
@@ -21,16 +25,18 @@ export const quarantine: Verb = (program, tools) => {
   verb
     .command("ls")
     .summary("the newest thousand, without their bytes")
+    .description("Lists the newest thousand entries, without their bytes. On a pipe: one entry a line.")
     .action(() => list(undefined));
   verb
     .command("show <hash>")
     .summary("one of them with its bytes in base64; the beginning of its hash will do")
+    .description("Shows one entry with its bytes in base64; the beginning of its hash will do.")
     .action((hash: string) => list(hash));
   verb
     .command("retry [hash]")
     .summary("store again what was kept whole: one, all of a reason, or all")
     .description(
-      "Decodes again what quarantine keeps whole, and stores its spans; the entry goes with the same commit. What is still\nrefused stays, and so does what was cut at 64 KiB. Exits 0 when all that was named is stored, 1 when some of it stays,\n3 when nothing was named so.",
+      "Decodes again what quarantine keeps whole, and stores its spans; the entry goes with the same commit. What is still refused stays, and so does what was cut at 64 KiB. Exits 0 when all that was named is stored, 1 when some of it stays, 3 when nothing was named so.",
     )
     .option("--reason <reason>", "all of this reason; `poison` for whatever Postgres refused")
     .option("--all", "everything")

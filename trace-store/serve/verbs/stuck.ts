@@ -1,5 +1,7 @@
 import { Option } from "commander";
 import type { GroupsAnswer, UndeliveredAnswer } from "../../query/list-answers.ts";
+import { EXIT } from "../cli/exit-codes.ts";
+import { noPositions } from "../cli/no-positions.ts";
 import { counted } from "../cli/text.ts";
 import { parseDurationMs } from "../cli/durations.ts";
 import { sayFreshness } from "../cli/freshness.ts";
@@ -50,7 +52,7 @@ export const stuck: Verb = (program, tools) => {
         .argParser(Number),
     )
     .action(async ({ topic, group, olderThan, limit }: Options) => {
-      const { client, output } = tools();
+      const { client, output, exit } = tools();
       const { rows, freshness } = await client.get<GroupsAnswer>("/api/v1/groups", {
         topic,
         consumerGroup: group,
@@ -67,6 +69,12 @@ export const stuck: Verb = (program, tools) => {
         table: (messages, page) => writeStuck(messages, unixNanoOf(freshness.at), page),
         rows: (messages) => messages,
       });
+      if (rows.length === 0) {
+        // A misspelled group has nothing stuck either: that must not read as good news.
+        exit(EXIT.notFound);
+        output.say(noPositions(freshness, topic, group));
+        return;
+      }
       output.say(
         found.length === 0
           ? `Nothing is stuck for ${spellDuration(BigInt(olderThan) * NS_PER_MS)} or longer; see --older-than.`

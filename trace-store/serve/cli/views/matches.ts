@@ -12,7 +12,8 @@ const COLUMNS: readonly Column[] = [
   { title: "state" },
   { title: "key" },
   { title: "message id" },
-  { title: "trace" },
+  // An id that is cut is none.
+  { title: "trace", wraps: true },
 ];
 
 /** Writes the messages that bear what was asked for, newest first, each with what to ask next. */
@@ -22,7 +23,7 @@ export function writeMatches({ matches, isCut }: MatchesAnswer, page: Page): str
     placeOf(hop),
     hop.service,
     // An appended message is the usual case.
-    verdict === "APPENDED" ? "" : { text: verdict, style: "bad" },
+    verdict === "APPENDED" ? "" : { text: verdict, style: verdict === "UNKNOWN" ? "dim" : "bad" },
     hop.messageKey ?? "",
     hop.messageId ?? "",
     hop.traceId,

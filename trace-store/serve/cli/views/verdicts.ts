@@ -29,14 +29,14 @@ const COLUMNS: readonly Column[] = [
   { title: "waited", align: "right" },
   { title: "worked", align: "right" },
   { title: "" },
-  { title: "why", lengthMax: 160 },
+  // Evidence is not cut.
+  { title: "why", lengthMax: 400, wraps: true },
 ];
 
 /** Writes one line for each group: its verdict, and what the verdict rests on. */
 export function writeVerdicts(groups: readonly GroupVerdictAnswer[], page: Page): string {
   const rows = groups.map((it) => groupRow(it));
-  // On a narrow terminal the reasons wrap: evidence is not cut.
-  return writeTable(COLUMNS, rows, { ...page, width: Number.POSITIVE_INFINITY });
+  return writeTable(COLUMNS, rows, page);
 }
 
 function groupRow(group: GroupVerdictAnswer): Cell[] {
