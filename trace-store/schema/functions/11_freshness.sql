@@ -55,7 +55,7 @@ CREATE OR REPLACE FUNCTION trail_private.indexed_through(as_of timestamptz)
 RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
 DECLARE
   through timestamptz;
-  is_unknown boolean;
+  behind record;
 BEGIN
   WITH latest AS (
     SELECT DISTINCT ON (s.topic, s.partition) s.topic, s.partition, s.next_offset
@@ -70,16 +70,21 @@ BEGIN
       WHERE t.name = l.topic AND lp.partition = l.partition
       ORDER BY w.swept_at DESC NULLS LAST, lp.incarnation DESC LIMIT 1) p ON true
   )
-  SELECT min(CASE
-      WHEN e.next_offset >= e.log_end THEN e.swept_at
-      -- Behind: up to the first look that saw a log end beyond what is stored.
-      ELSE coalesce((SELECT min(c.observed_at) FROM trail_private.log_position_changes c
-        WHERE c.topic_id = e.topic_id AND c.incarnation = e.incarnation AND c.partition = e.partition
-          AND c.log_end > e.next_offset), '-infinity') END),
-    bool_or(e.log_end IS NULL)
-  INTO through, is_unknown FROM ends e;
+  SELECT bool_or(e.log_end IS NULL) AS is_unknown, min(e.swept_at) FILTER (WHERE e.next_offset >= e.log_end) AS through,
+    array_agg(e.topic_id) FILTER (WHERE e.next_offset < e.log_end) AS topics,
+    array_agg(e.incarnation) FILTER (WHERE e.next_offset < e.log_end) AS incarnations,
+    array_agg(e.partition) FILTER (WHERE e.next_offset < e.log_end) AS partitions,
+    array_agg(e.next_offset) FILTER (WHERE e.next_offset < e.log_end) AS offsets
+  INTO behind FROM ends e;
+  through := behind.through;
+  -- Behind: up to the first look that saw a log end beyond what is stored. Asked apart, as it opens every slice of the history.
+  IF behind.topics IS NOT NULL AND NOT behind.is_unknown THEN
+    SELECT least(through, min(coalesce((SELECT min(c.observed_at) FROM trail_private.log_position_changes c
+        WHERE c.topic_id = u.t AND c.incarnation = u.i AND c.partition = u.p AND c.log_end > u.o), '-infinity')))
+      INTO through FROM unnest(behind.topics, behind.incarnations, behind.partitions, behind.offsets) AS u (t, i, p, o);
+  END IF;
   RETURN CASE
-    WHEN is_unknown THEN NULL
+    WHEN behind.is_unknown THEN NULL
     WHEN through IS NULL THEN as_of
     ELSE least(through, as_of) END;
 END $$;

@@ -7,7 +7,8 @@ CREATE OR REPLACE FUNCTION trail_private.gather_offsets(
 DECLARE
   some_spans trail_private.spans[];
   some_ranges trail_private.offset_ranges[];
-  block bigint[];
+  first bigint;
+  last bigint;
   traces uuid[];
   span_ids bigint[];
   first_start timestamptz;
@@ -15,20 +16,21 @@ DECLARE
   groups int[];
   asked int8multirange;
 BEGIN
-  gathered := '{}';
   told := '{}';
   IF only_group IS NOT NULL THEN
     groups := trail_private.consumer_group_ids(only_group, NULL);
   END IF;
-  FOR block IN SELECT array_agg(DISTINCT o) FROM unnest(offsets) o GROUP BY o / 4096 LOOP
-    SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
-      WHERE s.topic_id = ANY (topics) AND s.partition = in_partition AND s.message_offset = ANY (block)
-        -- Spans of others that count no attempts may be what leads to the sender.
-        AND (groups IS NULL OR s.consumer_group_id IS NULL OR s.consumer_group_id = ANY (groups) OR s.attempt IS NULL);
-    gathered := gathered || some_spans;
+  SELECT coalesce(array_agg(s), '{}') INTO gathered FROM trail_private.spans s
+    WHERE s.topic_id = ANY (topics) AND s.partition = in_partition AND s.message_offset = ANY (offsets)
+      -- Spans of others that count no attempts may be what leads to the sender.
+      AND (groups IS NULL OR s.consumer_group_id IS NULL OR s.consumer_group_id = ANY (groups) OR s.attempt IS NULL);
+  -- A look opens every slice: one for all neighbouring blocks, and what lies far apart is not looked through in between.
+  FOR first, last IN
+    SELECT min(b.o), max(b.o) FROM (SELECT o, o / 4096 - dense_rank() OVER (ORDER BY o / 4096) AS island FROM unnest(offsets) o) b GROUP BY b.island
+  LOOP
     SELECT array_agg(r) INTO some_ranges FROM trail_private.offset_ranges r
       WHERE r.topic_id = ANY (topics) AND r.partition = in_partition
-        AND r.first_offset BETWEEN block[1] - 4095 AND block[cardinality(block)] AND r.last_offset >= block[1]
+        AND r.first_offset BETWEEN first - 4095 AND last AND r.last_offset >= first
         AND (groups IS NULL OR r.consumer_group_id IS NULL OR r.consumer_group_id = ANY (groups));
     told := told || some_ranges;
   END LOOP;

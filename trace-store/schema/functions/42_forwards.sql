@@ -28,9 +28,11 @@ BEGIN
       SELECT * FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time AND operation IN (1, 2) LIMIT 1000) s;
     SELECT sends || array_agg(ROW (o.*)::trail_private.spans) INTO sends FROM (
       SELECT * FROM trail_private.odd_time_spans WHERE trace_id = ANY (attempt_traces) AND operation IN (1, 2) LIMIT 1000) o;
-    -- Whether a send lies below an attempt is only asked where its topic's name makes it matter.
-    SELECT array_agg(s) INTO sends FROM unnest(sends) s JOIN trail_private.topics t USING (topic_id)
-      WHERE trail_private.is_dead_letter_topic(t.name) OR trail_private.is_retry_topic(t.name);
+    -- Whether a send lies below an attempt is only asked where its topic's name makes it matter. ARRAY(): of no other topic is
+    -- the name read.
+    SELECT array_agg(s) INTO sends FROM unnest(sends) s WHERE s.topic_id IN (
+      SELECT t.topic_id FROM trail_private.topics t WHERE t.topic_id = ANY (ARRAY(SELECT u.topic_id FROM unnest(sends) u))
+        AND (trail_private.is_dead_letter_topic(t.name) OR trail_private.is_retry_topic(t.name)));
     IF sends IS NOT NULL THEN
       SELECT array_agg(s.trace_id), array_agg(s.span_id), array_agg(s.parent_span_id) INTO tree_traces, tree_spans, tree_parents
         FROM (SELECT trace_id, span_id, parent_span_id FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time LIMIT 10000) s;

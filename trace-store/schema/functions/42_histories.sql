@@ -3,30 +3,44 @@
 
 -- When each group passed each offset: its first commit beyond. Nobody commits past a message before it is sent, an hour is
 -- left to clocks that do not agree: the look begins there, goes on in the order of time, and ends at the first commit it
--- finds. Where it finds none, a clock was wrong by more, and all of the history is looked through.
+-- finds. Most are passed within an hour, so that the first look opens those slices alone (0.3 ms instead of 1.1 over 27
+-- slices); the second opens all later ones. Where neither finds one, a clock was wrong by more, or nobody knows when the
+-- message was sent: then all of the history is looked through.
 CREATE OR REPLACE FUNCTION trail_private.passings_of(
   of_topic int, of_incarnation int, in_partition int, groups int[], offsets bigint[], sent_at timestamptz[])
 RETURNS TABLE (group_id int, at bigint, passed_at timestamptz) LANGUAGE plpgsql STABLE ROWS 5 AS $$
 DECLARE
   from_times timestamptz[];
   times timestamptz[];
+  low timestamptz;
+  high timestamptz;
 BEGIN
   IF cardinality(groups) = 0 THEN
     RETURN;
   END IF;
-  SELECT array_agg(coalesce(s - interval '1 hour', '-infinity') ORDER BY n) INTO from_times FROM unnest(sent_at) WITH ORDINALITY AS u (s, n);
-  FOR round IN 1..2 LOOP
+  SELECT array_agg(s - interval '1 hour' ORDER BY n), min(s) - interval '1 hour', max(s) + interval '1 hour'
+    INTO from_times, low, high FROM unnest(sent_at) WITH ORDINALITY AS u (s, n);
+  FOR look IN 1..3 LOOP
+    IF look = 3 OR low IS NULL THEN
+      low := '-infinity';
+      high := 'infinity';
+      from_times := array_fill(low, ARRAY[cardinality(groups)]);
+    END IF;
+    -- The bounds are the same for all, so that other slices are not even opened.
     SELECT array_agg(passed.committed_at ORDER BY asked.n) INTO times
     FROM unnest(groups, offsets, from_times) WITH ORDINALITY AS asked (g, o, f, n)
     LEFT JOIN LATERAL (
       SELECT x.committed_at FROM trail_private.group_position_changes x
       WHERE x.topic_id = of_topic AND x.incarnation = of_incarnation AND x.partition = in_partition
-        AND x.consumer_group_id = asked.g AND x.committed > asked.o AND x.committed_at >= asked.f
+        AND x.consumer_group_id = asked.g AND x.committed > asked.o
+        AND x.committed_at >= asked.f AND x.committed_at BETWEEN low AND high
       ORDER BY x.committed_at LIMIT 1) passed ON true;
     RETURN QUERY SELECT u.g, u.o, u.t FROM unnest(groups, offsets, times) AS u (g, o, t) WHERE u.t IS NOT NULL;
-    SELECT array_agg(u.g ORDER BY u.n), array_agg(u.o ORDER BY u.n), array_agg('-infinity'::timestamptz) INTO groups, offsets, from_times
-      FROM unnest(groups, offsets, times, from_times) WITH ORDINALITY AS u (g, o, t, f, n) WHERE u.t IS NULL AND u.f > '-infinity';
-    EXIT WHEN groups IS NULL;
+    SELECT array_agg(u.g ORDER BY u.n), array_agg(u.o ORDER BY u.n), array_agg(u.f ORDER BY u.n)
+      INTO groups, offsets, from_times
+      FROM unnest(groups, offsets, times, from_times) WITH ORDINALITY AS u (g, o, t, f, n) WHERE u.t IS NULL;
+    EXIT WHEN groups IS NULL OR low = '-infinity';
+    high := 'infinity';
   END LOOP;
 END $$;
 

@@ -15,14 +15,31 @@ DECLARE
   got record;
   through timestamptz := coalesce(trail_private.indexed_through(as_of), as_of);
   hops trail.hops[];
-  handled trail.hops[];
+  handled record;
+  copied_offsets bigint[];
+  copied_groups text[];
+  dead_letters text[];
+  retries text[];
 BEGIN
   SELECT * INTO life FROM trail_private.life_of(topics, in_partition, (SELECT max(o) FROM unnest(offsets) o), as_of);
   SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_group);
   SELECT array_agg(h) INTO hops FROM trail_private.hops_of(got.gathered, got.told) h
     WHERE h.message_offset = ANY (offsets) AND h.partition = in_partition AND h.topic = in_topic AND h.start_time <= as_of;
-  SELECT array_agg(h) INTO handled FROM unnest(hops) h
+  SELECT array_agg(h.message_offset) AS offsets, array_agg(coalesce(h.consumer_group, chr(1) || h.service)) AS groups,
+      array_agg(h.trace_id) AS traces, array_agg(('x' || h.span_id)::bit(64)::bigint) AS spans,
+      min(h.start_time) AS started_at, max(h.start_time + h.duration) AS ended_at
+    INTO handled FROM unnest(hops) h
     WHERE h.operation IN ('process', 'receive', 'in_progress') AND (only_group IS NULL OR h.consumer_group = only_group);
+  -- Without an attempt, and without a copy that names its origin, there is none to look for.
+  IF handled.offsets IS NOT NULL OR EXISTS (SELECT FROM unnest(got.told) r WHERE r.role = 10) THEN
+    SELECT array_agg(f.message_offset), array_agg(f.consumer_group), array_agg(f.dead_lettered_to), array_agg(f.forwarded_to)
+      INTO copied_offsets, copied_groups, dead_letters, retries FROM (
+        SELECT f.message_offset, f.consumer_group, max(f.to_place) FILTER (WHERE f.is_dead_letter) AS dead_lettered_to,
+          max(f.to_place) FILTER (WHERE NOT f.is_dead_letter) AS forwarded_to
+        FROM trail_private.forwards_of(got.gathered, got.told, coalesce(handled.offsets, '{}'), coalesce(handled.groups, '{}'),
+          coalesce(handled.traces, '{}'), coalesce(handled.spans, '{}'), handled.started_at, handled.ended_at, topics, in_partition) f
+        GROUP BY f.message_offset, f.consumer_group) f;
+  END IF;
 
   RETURN QUERY
   WITH told AS MATERIALIZED (
@@ -93,19 +110,16 @@ BEGIN
       -- The attempt that decides: the first that was ok, else the last.
       (array_agg(h ORDER BY h.status = 'ok' DESC, CASE WHEN h.status = 'ok' THEN h.start_unix_nano ELSE -h.start_unix_nano END))[1] AS decisive,
       min(h.service) AS service
-    FROM unnest(handled) h GROUP BY 1, 2
+    FROM unnest(hops) h
+    WHERE h.operation IN ('process', 'receive', 'in_progress') AND (only_group IS NULL OR h.consumer_group = only_group)
+    GROUP BY 1, 2
   ), nameless AS MATERIALIZED (
     SELECT h.message_offset AS at, string_agg(DISTINCT h.service, ', ') AS services
-    FROM unnest(handled) h WHERE h.consumer_group IS NULL GROUP BY 1
+    FROM unnest(hops) h
+    WHERE h.operation IN ('process', 'receive', 'in_progress') AND h.consumer_group IS NULL AND only_group IS NULL
+    GROUP BY 1
   ), copies AS MATERIALIZED (
-    SELECT f.message_offset AS at, f.consumer_group AS grp,
-      max(f.to_place) FILTER (WHERE f.is_dead_letter) AS dead_lettered_to,
-      max(f.to_place) FILTER (WHERE NOT f.is_dead_letter) AS forwarded_to
-    FROM trail_private.forwards_of(got.gathered, got.told,
-      ARRAY(SELECT h.message_offset FROM unnest(handled) h), ARRAY(SELECT coalesce(h.consumer_group, chr(1) || h.service) FROM unnest(handled) h),
-      ARRAY(SELECT h.trace_id FROM unnest(handled) h), ARRAY(SELECT ('x' || h.span_id)::bit(64)::bigint FROM unnest(handled) h),
-      (SELECT min(h.start_time) FROM unnest(handled) h), (SELECT max(h.start_time + h.duration) FROM unnest(handled) h), topics, in_partition) f
-    GROUP BY f.message_offset, f.consumer_group
+    SELECT * FROM unnest(copied_offsets, copied_groups, dead_letters, retries) AS c (at, grp, dead_lettered_to, forwarded_to)
   ), cases AS (
     -- Of what was never there no group can have anything to say.
     SELECT o.at, p.grp FROM unnest(offsets) AS o (at) CROSS JOIN positions p
