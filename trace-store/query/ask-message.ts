@@ -93,7 +93,7 @@ const RELATED = `
 const COMPLETENESS = `
   SELECT ${bigColumn("c.offsets", "offsets")}, ${bigColumn("c.void", "void")}, ${bigColumn("c.seen", "seen")},
     c.ratio::float8 AS ratio, ${timeColumn("c.since", "since")}
-  FROM trail.coverage($1, $2) c WHERE c.partition = $3 AND c.consumer_group IS NULL`;
+  FROM trail.coverage($1, $2, $3) c WHERE c.consumer_group IS NULL`;
 
 function identityOf(
   at: ReturnType<typeof checkedCoordinates>,

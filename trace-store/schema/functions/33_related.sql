@@ -33,7 +33,8 @@ BEGIN
     UNION
     SELECT s.trace_id, s.parent_span_id FROM above a JOIN spans s ON s.trace_id = a.trace_id AND s.span_id = a.span_id
   ), hops AS MATERIALIZED (
-    SELECT h.*, ('x' || h.span_id)::bit(64)::bigint AS id FROM trail_private.hops_of(around.gathered, around.told) h
+    SELECT h AS hop, h.trace_id, ('x' || h.span_id)::bit(64)::bigint AS id, h.operation, h.topic, h.partition, h.message_offset
+    FROM trail_private.hops_of(around.gathered, around.told) h
   ), found AS (
     SELECT 'effect' AS way, h.trace_id, h.id FROM hops h JOIN below b ON b.trace_id = h.trace_id AND b.span_id = h.id
     WHERE h.operation IN ('create', 'send')
@@ -43,9 +44,7 @@ BEGIN
     SELECT 'cause', h.trace_id, h.id FROM hops h JOIN above a ON a.trace_id = h.trace_id AND a.span_id = h.id
     WHERE h.operation IN ('process', 'receive', 'in_progress')
   )
-  SELECT DISTINCT f.way, ROW (h.*)::trail.hops
-  FROM found f JOIN (SELECT DISTINCT x.* FROM trail_private.hops_of(around.gathered, around.told) x) h
-    ON h.trace_id = f.trace_id AND ('x' || h.span_id)::bit(64)::bigint = f.id
+  SELECT DISTINCT f.way, h.hop FROM found f JOIN hops h ON h.trace_id = f.trace_id AND h.id = f.id
   WHERE NOT (h.topic = $1 AND h.partition = $2 AND h.message_offset = $3) OR h.message_offset IS NULL
   LIMIT rows_max;
 END $$;

@@ -1,5 +1,5 @@
 -- Offsets are dense but for void ones, so what was seen of what there is is a number.
-CREATE OR REPLACE FUNCTION trail.coverage(topic text, cluster text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION trail.coverage(topic text, cluster text DEFAULT NULL, only_partition int DEFAULT NULL)
 RETURNS TABLE (
   partition int, consumer_group text, offsets bigint, void bigint, seen bigint, unaccounted bigint, ratio numeric,
   is_sampled boolean, first_offset bigint, end_offset bigint, since timestamptz
@@ -9,7 +9,8 @@ DECLARE
 BEGIN
   RETURN QUERY
   WITH logs AS (
-    SELECT DISTINCT ON (p.partition) p.* FROM trail_private.log_positions p WHERE p.topic_id = ANY (topics)
+    SELECT DISTINCT ON (p.partition) p.* FROM trail_private.log_positions p
+    WHERE p.topic_id = ANY (topics) AND (only_partition IS NULL OR p.partition = only_partition)
     ORDER BY p.partition, p.incarnation DESC
   ), marks AS (
     SELECT l.partition, CASE WHEN l.consumer_group_id = -1 THEN 'void' WHEN l.consumer_group_id = 0 THEN 'sent' ELSE 'done' END AS what,
