@@ -10,14 +10,22 @@ export interface BenchDatabase {
   drop(): Promise<void>;
 }
 
-/** Makes a database with our schema on the Postgres of `DATABASE_URL`, or on one of our own with fsync on. */
-export async function benchDatabase(progress: (line: string) => void): Promise<BenchDatabase> {
+/**
+ * Makes a database with our schema on the Postgres of `DATABASE_URL`, or on one of our own with fsync on.
+ *
+ * `keptName`: one that stays when it is dropped, and is found again by the next run. Only where Postgres stays, too.
+ */
+export async function benchDatabase(
+  progress: (line: string) => void,
+  keptName?: string,
+): Promise<BenchDatabase> {
   const settings = { shared_buffers: "1GB", max_wal_size: "6GB" };
   const postgres = await startPostgres({ settings, onProgress: progress });
-  const name = `kafka_trail_bench_${randomBytes(4).toString("hex")}`;
+  const name = `kafka_trail_bench_${keptName ?? randomBytes(4).toString("hex")}`;
   const admin = new Client({ connectionString: postgres.url });
   await admin.connect();
-  await admin.query(`CREATE DATABASE ${name}`);
+  const { rowCount } = await admin.query("SELECT FROM pg_database WHERE datname = $1", [name]);
+  if (rowCount === 0) await admin.query(`CREATE DATABASE ${name}`);
   const url = new URL(postgres.url);
   url.pathname = `/${name}`;
   await migrate(url.href);
@@ -28,7 +36,7 @@ export async function benchDatabase(progress: (line: string) => void): Promise<B
     client,
     async drop() {
       await client.end();
-      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+      if (keptName === undefined) await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
       await admin.end();
       await postgres.stop();
     },

@@ -1,4 +1,5 @@
 import type { ClientBase } from "pg";
+import { takeIndexes } from "./take-indexes.ts";
 
 export const TOPICS = 40;
 export const PARTITIONS = 12;
@@ -43,12 +44,15 @@ export async function loadDay(
   );
   await day.names();
   await day.brokersTruth();
-  const rebuild = await withoutIndexes(client);
+  const indexes = await takeIndexes(client, ["spans", "offset_ranges"]);
   await day.sends();
   for (const group of [0, 1]) await day.messageByMessage(group);
   for (const group of [2, 3]) await day.batchByBatch(group);
   await day.ledger();
-  await rebuild(progress);
+  for (const { index, made } of indexes) {
+    progress(`index ${index}`);
+    await client.query(made);
+  }
   progress("VACUUM and ANALYZE");
   await client.query("VACUUM (ANALYZE)");
   await client.query("RESET ALL");
@@ -196,19 +200,3 @@ class DayTables {
 const trace = (...of: (string | number)[]): string => `md5(concat_ws('/', ${of.join(", ")}))::uuid`;
 const attributes = (operation: string): string =>
   `'{"messaging.system": "kafka", "messaging.operation.name": "${operation}"}'`;
-
-/** Takes the indexes of spans and ranges away; made again afterwards, all rows at once, they cost half the time. */
-async function withoutIndexes(
-  client: ClientBase,
-): Promise<(progress: (line: string) => void) => Promise<void>> {
-  const { rows } = await client.query<{ index: string; made: string }>(`
-    SELECT i.indexrelid::regclass::text AS index, pg_get_indexdef(i.indexrelid) AS made FROM pg_index i
-    WHERE i.indrelid IN ('trail_private.spans'::regclass, 'trail_private.offset_ranges'::regclass)`);
-  for (const { index } of rows) await client.query(`DROP INDEX ${index}`);
-  return async (progress) => {
-    for (const { index, made } of rows) {
-      progress(`index ${index}`);
-      await client.query(made.replace(" ON ONLY ", " ON "));
-    }
-  };
-}
