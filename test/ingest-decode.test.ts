@@ -90,14 +90,34 @@ test("a span becomes a row with its ids, times, texts and attributes", () => {
   });
 });
 
-test("one span that cannot be stored does not spoil its batch, and is kept as it was", () => {
-  const spans = [aSpan(), aSpan({ traceId: "0".repeat(32), name: "bad" }), aSpan()];
+/** The bytes with an id instead of the zeroes. */
+function mended(bytes: Buffer | undefined): Buffer {
+  const better = Buffer.from(bytes ?? Buffer.alloc(0));
+  const at = better.indexOf(Buffer.alloc(16));
+  return better.fill(0x11, at, at + 16);
+}
+
+test("one span that cannot be stored does not spoil its batch, and is kept as it was, with its resource", () => {
+  const service = "billing";
+  const bad = aSpan({ traceId: "0".repeat(32), name: "bad", service });
+  const spans = [aSpan(), bad, aSpan({ service })];
 
   const { rows, rejected } = decodeTraces(encodeTraces(spans));
 
   expect(rows.map((row) => row.spanId)).toEqual([spans[0]?.spanId, spans[2]?.spanId]);
   expect(rejected.map(({ reason }) => reason)).toEqual(["invalid_trace_id"]);
-  expect(rejected[0]?.bytes.includes(Buffer.from("bad"))).toBe(true);
+  expect(decodeTraces(mended(rejected[0]?.bytes)).rows).toMatchObject([{ name: "bad", service }]);
+});
+
+test("a resource that would leave no room for its span is not kept with it", () => {
+  const bad = aSpan({ traceId: "0".repeat(32), name: "bad", service: "b".repeat(5_000) });
+
+  const { rejected } = decodeTraces(encodeTraces([bad]));
+
+  expect(rejected[0]?.bytes.length).toBeLessThan(1_000);
+  expect(decodeTraces(mended(rejected[0]?.bytes)).rows).toMatchObject([
+    { name: "bad", service: "unknown_service" },
+  ]);
 });
 
 test("a resource and a scope after their spans count all the same, and twice they are merged", () => {

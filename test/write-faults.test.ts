@@ -72,6 +72,22 @@ test.each([
   expect(writer.figures.retries).toEqual({ transient: 1 });
 });
 
+test("a fault of the writer's own code goes to whoever handed the batch over, and its operator is told", async () => {
+  await store.startSource();
+  const said: (string | undefined)[] = [];
+  const writer = store.anotherWriter({ onProblem: (sentence) => said.push(sentence) });
+  const [row] = spanRows(1);
+  const broken = { ...row, links: null } as unknown as NonNullable<typeof row>;
+
+  await expect(
+    writer.write({ parts: [aPart([broken], { advance: anAdvance(0, 1) })] }),
+  ).rejects.toBeInstanceOf(TypeError);
+  expect(said).toEqual([expect.stringMatching(/^kafka-trail itself failed to write spans: /) as string]);
+
+  await writer.write({ parts: [aPart(spanRows(1), { advance: anAdvance(0, 1) })] });
+  expect(await store.count(SPANS)).toBe(1);
+});
+
 test("while Postgres is away a write waits, says so, and goes through when it is back", async () => {
   const said: (string | undefined)[] = [];
   const writer = store.anotherWriter({
@@ -174,7 +190,7 @@ test("a table that somebody locked is waited for", async () => {
       "the writer to wait",
       async () =>
         (await store.count(
-          "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+          "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND datname = current_database()",
         )) > 0,
       { timeoutMs: 10_000 },
     );

@@ -1,4 +1,5 @@
 import { createServer, connect, type AddressInfo, type Socket } from "node:net";
+import { endTogether } from "./paired-sockets.ts";
 
 /** A way to a Postgres that can be cut. */
 export interface PostgresProxy {
@@ -36,18 +37,7 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
       if (isCut) client.destroy();
       else client.write(bytes);
     });
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      open.add(one);
-      // A reset is what a cut looks like from the other side.
-      one.on("error", () => other.destroy());
-      one.on("close", () => {
-        open.delete(one);
-        other.destroy();
-      });
-    }
+    endTogether(client, upstream, open);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = new URL(databaseUrl);

@@ -1,6 +1,7 @@
 import type { SpanRow } from "../span/span-row.ts";
 import { AttributeDecoder } from "./attribute-decoder.ts";
 import { SPANS_MAX } from "./bounds.ts";
+import { loneRequest, resourceBytes } from "./lone-span.ts";
 import { MalformedError } from "./malformed.ts";
 import { OriginDecoder, type Origin, type Scope } from "./origin.ts";
 import { Marks } from "./sanitise.ts";
@@ -14,7 +15,7 @@ export type { RejectReason } from "./span-decoder.ts";
 /** A span that cannot be stored, among others that can. */
 export interface RejectedSpan {
   readonly reason: RejectReason;
-  /** The span as it stood on the wire. */
+  /** A request of this span alone, with the resource it came with: what it takes to decode it again. */
   readonly bytes: Buffer;
 }
 
@@ -24,6 +25,7 @@ export interface Decoded {
   readonly rejected: RejectedSpan[];
 }
 
+const NO_BYTES = Buffer.alloc(0);
 // Tags of TracesData (on the wire the same as ExportTraceServiceRequest), ResourceSpans and ScopeSpans.
 const RESOURCE_SPANS = 10;
 const SCOPE_SPANS = 18;
@@ -31,6 +33,8 @@ const SPAN = 18;
 
 /** Attributes take about as much as JSON as they took on the wire. */
 const KEPT_SHARE = 1.1;
+/** Of one request, so much is kept of resources beside rejected spans: each has its own copy. */
+const RESOURCES_KEPT_BYTES_MAX = 1_048_576;
 
 /** Decodes OTLP protobuf. One decoder serves any number of requests, one after the other. */
 export class TracesDecoder {
@@ -39,6 +43,9 @@ export class TracesDecoder {
   readonly #spans: SpanDecoder;
   #rows: SpanRow[] = [];
   #rejected: RejectedSpan[] = [];
+  #resourceSpansStart = 0;
+  #resourceSpansEnd = 0;
+  #resourcesKeptBytes = 0;
 
   constructor(reader = new WireReader()) {
     const attributes = new AttributeDecoder(reader, new Marks());
@@ -53,6 +60,7 @@ export class TracesDecoder {
     const slab = new Slab(Math.ceil(bytes.length * KEPT_SHARE));
     this.#rows = [];
     this.#rejected = [];
+    this.#resourcesKeptBytes = 0;
     reader.open(bytes);
     try {
       while (reader.at < reader.end) {
@@ -71,6 +79,8 @@ export class TracesDecoder {
   #resourceSpans(slab: Slab): void {
     const reader = this.#reader;
     const outer = reader.enter();
+    this.#resourceSpansStart = reader.at;
+    this.#resourceSpansEnd = reader.end;
     const origin = this.#origins.origin();
     while (reader.at < reader.end) {
       const tag = reader.tag();
@@ -103,10 +113,18 @@ export class TracesDecoder {
     const outer = reader.enter();
     const start = reader.at;
     const row = this.#spans.decode(origin, scope, slab);
-    if (typeof row === "string") {
-      this.#rejected.push({ reason: row, bytes: Buffer.from(reader.bytes.subarray(start, reader.end)) });
-    } else this.#rows.push(row);
+    if (typeof row === "string") this.#reject(row, reader.bytes.subarray(start, reader.end));
+    else this.#rows.push(row);
     reader.leave(outer);
+  }
+
+  #reject(reason: RejectReason, span: Buffer): void {
+    const isRoom = this.#resourcesKeptBytes < RESOURCES_KEPT_BYTES_MAX;
+    const resource = isRoom
+      ? resourceBytes(this.#reader, this.#resourceSpansStart, this.#resourceSpansEnd)
+      : NO_BYTES;
+    this.#resourcesKeptBytes += resource.length;
+    this.#rejected.push({ reason, bytes: loneRequest(span, resource) });
   }
 }
 

@@ -1,4 +1,3 @@
-import type { PartOutcome } from "../span/write-part.ts";
 import type { ByteBudget } from "./budget.ts";
 import type { Decoded } from "./decode.ts";
 import { partOf, type Intake } from "./intake.ts";
@@ -50,23 +49,31 @@ export async function takeExport(
   const quarantined = decoded.rejected.map(({ reason, bytes }) => quarantineOf(reason, bytes, place));
   const part = partOf({ rows: decoded.rows, quarantined }, null);
   budget.take(part.bytes);
-  const written = intake.submit(part).finally(() => budget.give(part.bytes));
+  // A fault of the store's own is told to its operator; to the sender it is one more reason to send again.
+  const written = intake
+    .submit(part)
+    .catch((): "failed" => "failed")
+    .finally(() => budget.give(part.bytes));
   const outcome = await withDeadline(written, ANSWER_WITHIN_MS);
   if (outcome === "stored") {
     const reasons = [...new Set(decoded.rejected.map((it) => it.reason))].join(", ");
     return { kind: "stored", rejectedSpans: decoded.rejected.length, reasons };
   }
-  const why =
-    outcome === "late"
-      ? `Postgres did not take it within ${ANSWER_WITHIN_MS} ms.`
-      : "The store is going down.";
-  return { kind: "again", sentence: `${why} Send it again: a span that arrives twice is stored once.` };
+  return {
+    kind: "again",
+    sentence: `${WHY_AGAIN[outcome]} Send it again: a span that arrives twice is stored once.`,
+  };
 }
 
-async function withDeadline(
-  written: Promise<PartOutcome>,
-  deadlineMs: number,
-): Promise<PartOutcome | "late"> {
+const WHY_AGAIN = {
+  late: `Postgres did not take it within ${ANSWER_WITHIN_MS} ms.`,
+  stopped: "The store is going down.",
+  // Nobody moves the offset of what has none.
+  fenced: "The store is going down.",
+  failed: "The store failed to write it.",
+} as const;
+
+async function withDeadline<T>(written: Promise<T>, deadlineMs: number): Promise<T | "late"> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<"late">((resolve) => {
     timer = setTimeout(() => resolve("late"), deadlineMs);

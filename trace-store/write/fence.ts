@@ -19,12 +19,20 @@ interface Chain {
   readonly parts: WritePart[];
 }
 
+// Locked in one order: two owners meet on several partitions while these change hands, and would wait for each other.
 const MOVE_ON = `
+  WITH a AS MATERIALIZED (
+    SELECT o.cluster_id, o.topic, o.partition, o.incarnation, u.upto
+    FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::bigint[], $6::bigint[])
+      AS u (cluster_id, topic, partition, incarnation, since, upto)
+    JOIN trail_private.source_offsets o USING (cluster_id, topic, partition, incarnation)
+    WHERE o.next_offset = u.since
+    ORDER BY o.cluster_id, o.topic, o.partition, o.incarnation
+    FOR UPDATE OF o
+  )
   UPDATE trail_private.source_offsets AS s SET next_offset = a.upto, updated_at = now()
-  FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::bigint[], $6::bigint[])
-    AS a (cluster_id, topic, partition, incarnation, since, upto)
-  WHERE s.cluster_id = a.cluster_id AND s.topic = a.topic AND s.partition = a.partition
-    AND s.incarnation = a.incarnation AND s.next_offset = a.since
+  FROM a
+  WHERE s.cluster_id = a.cluster_id AND s.topic = a.topic AND s.partition = a.partition AND s.incarnation = a.incarnation
   RETURNING s.cluster_id AS "clusterId", s.topic, s.partition, s.incarnation`;
 
 /**

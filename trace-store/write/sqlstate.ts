@@ -6,9 +6,10 @@
  * - `row`: Postgres refuses a row's content: find it by bisection, quarantine it.
  * - `operator`: credentials, configuration, schema: hold the offset, say so loudly, look again now and then. Never a bad row:
  *   a store that took 401 for "rejected" lost its users' data (vectordotdev/vector#24543).
+ * - `bug`: our own code failed, and would again: whoever handed the batch over is told, and hands it over again later.
  * - `unknown`: transient for a while, then as `operator`.
  */
-export type FaultClass = "transient" | "duplicate" | "no slice" | "row" | "operator" | "unknown";
+export type FaultClass = "transient" | "duplicate" | "no slice" | "row" | "operator" | "bug" | "unknown";
 
 /** By SQLSTATE or its class of two characters; the longer one decides. */
 const CLASSES: Readonly<Record<string, FaultClass>> = {
@@ -57,6 +58,8 @@ export function classifyFault(fault: unknown): FaultClass {
     return "no slice";
   // Ours: a number that does not fit its column is found before Postgres sees it.
   if (fault instanceof RangeError) return "row";
+  if (fault instanceof TypeError || fault instanceof ReferenceError || fault instanceof SyntaxError)
+    return "bug";
   const found = CLASSES[code] ?? (/^[0-9A-Z]{5}$/.test(code) ? CLASSES[code.slice(0, 2)] : undefined);
   if (found) return found;
   return NETWORK.test(code) || LOST.test(message) ? "transient" : "unknown";

@@ -39,7 +39,8 @@ interface Progress {
 /**
  * Writes a batch, again and again until they are in: bad rows go to quarantine, everything else is waited for.
  *
- * Throws only when `signal` is aborted. Whether the batch is in is then said by the source's stored offset.
+ * Throws when `signal` is aborted, and for a fault of our own code. Whether the batch is in is then said by the source's
+ * stored offset.
  */
 export async function writeUntilDone(
   session: Session,
@@ -75,6 +76,7 @@ export async function writeUntilDone(
       const isChanged = kind === "duplicate" || kind === "row" || kind === "no slice";
       if (isChanged && ++atOnce <= AT_ONCE_MAX) continue;
       observer.failed(sentenceOf(kind, fault), kind);
+      if (kind === "bug") throw fault;
       await (kind === "operator" ? operatorBackoff : backoff).pause(signal);
     }
   }
@@ -122,7 +124,7 @@ async function recover(
   fault: unknown,
 ): Promise<void> {
   if (fault instanceof CommitUnanswered) progress.isCommitUnanswered = true;
-  if (kind === "transient" || kind === "operator" || kind === "unknown") {
+  if (kind === "transient" || kind === "operator" || kind === "bug" || kind === "unknown") {
     if (sqlStateOf(fault) === QUERY_CANCELED) session.growPatience();
     session.discard();
     return;
@@ -146,9 +148,15 @@ function sentenceOf(kind: FaultClass, fault: unknown): string {
   const code = sqlStateOf(cause);
   const message = messageOf(cause);
   const said = code === "" ? message : `${message} (${code})`;
+  if (kind === "bug") return bugSentence(fault);
   return kind === "operator"
     ? `Postgres refuses the writer: ${said}. No span is lost, and none is stored until this is put right: check DATABASE_URL, its role's rights and that the schema is migrated.`
     : `Postgres is not taking writes: ${said}. Trying again; nothing is lost meanwhile.`;
+}
+
+/** What an operator is told of a fault of our own code. */
+export function bugSentence(fault: unknown): string {
+  return `kafka-trail itself failed to write spans: ${messageOf(fault)}. They are not lost: they are read again, or to be sent again. Please report it.`;
 }
 
 /** A host with two addresses that both refuse comes as an AggregateError without words of its own. */

@@ -3,12 +3,12 @@ import { DEFAULT_DICTIONARY_CAPS, type DictionaryCaps } from "./dictionaries.ts"
 import { Incarnations } from "./incarnations.ts";
 import { Ledger } from "./ledger.ts";
 import { DEFAULT_QUARANTINE_LIMITS, Quarantine, type QuarantineLimits } from "./quarantine.ts";
-import { prepare } from "./prepare.ts";
+import { prepare, type Prepared } from "./prepare.ts";
 import { Session } from "./session.ts";
 import { SliceMap } from "./slice-map.ts";
 import type { FaultClass } from "./sqlstate.ts";
 import type { WriteContext } from "./write-once.ts";
-import { writeUntilDone } from "./write-until-done.ts";
+import { bugSentence, writeUntilDone } from "./write-until-done.ts";
 
 /** How a {@link Writer} is made. */
 export interface WriterOptions {
@@ -103,7 +103,8 @@ export class Writer {
    * Writes a batch in one transaction and resolves once it is durable, however often it has to try.
    *
    * Two parts of one source partition must be in one batch, or in batches of which the second is given when the first
-   * has resolved. Rejects only when the writer is closed; the source's stored offset then says what is in.
+   * has resolved. Rejects when the writer is closed, and for a fault of its own code, of which `onProblem` is told; the
+   * source's stored offset then says what is in.
    */
   async write(batch: WriteBatch): Promise<WriteResult> {
     const written = this.#write(batch);
@@ -130,7 +131,7 @@ export class Writer {
   async #write(batch: WriteBatch): Promise<WriteResult> {
     this.#closing.signal.throwIfAborted();
     // Before a connection is free, so that it never waits for us.
-    const prepared = prepare(batch.parts, this.#context);
+    const prepared = this.#prepared(batch);
     const session =
       this.#idle.pop() ?? (await new Promise<Session>((resolve) => this.#waiting.push(resolve)));
     let isFallback = false;
@@ -151,6 +152,15 @@ export class Writer {
       const next = this.#waiting.shift();
       if (next) next(session);
       else this.#idle.push(session);
+    }
+  }
+
+  #prepared({ parts }: WriteBatch): Prepared {
+    try {
+      return prepare(parts, this.#context);
+    } catch (fault) {
+      this.#noteProblem(this.#sessions[0] as Session, bugSentence(fault), "bug");
+      throw fault;
     }
   }
 
