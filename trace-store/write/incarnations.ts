@@ -4,7 +4,7 @@ const REFRESH_MS = 5_000;
 
 /** Remembers which life of an app's topic was current when. The watcher writes it; without a watcher there is only the first. */
 export class Incarnations {
-  #lives = new Map<string, { incarnation: number; fromNs: bigint }[]>();
+  #lives = new Map<string, { incarnation: number; fromMs: number }[]>();
   #readAtMs = 0;
 
   async refresh(client: ClientBase): Promise<void> {
@@ -22,7 +22,7 @@ export class Incarnations {
     for (const { cluster, topic, incarnation, since } of rows) {
       for (const name of namesOf(cluster, watched)) {
         const lives = this.#lives.get(keyOf(name, topic)) ?? [];
-        lives.push({ incarnation, fromNs: BigInt(since.getTime()) * 1_000_000n });
+        lives.push({ incarnation, fromMs: since.getTime() });
         this.#lives.set(keyOf(name, topic), lives);
       }
     }
@@ -30,11 +30,11 @@ export class Incarnations {
   }
 
   /** The life that was current at a time; the first one before any was seen. */
-  at(cluster: string, topic: string, timeNs: bigint): number {
+  at(cluster: string, topic: string, timeMs: number): number {
     if (this.#lives.size === 0) return 1;
     const lives = this.#lives.get(keyOf(cluster, topic));
     if (lives === undefined) return 1;
-    return (lives.findLast(({ fromNs }) => fromNs <= timeNs) ?? lives[0])?.incarnation ?? 1;
+    return (lives.findLast(({ fromMs }) => fromMs <= timeMs) ?? lives[0])?.incarnation ?? 1;
   }
 }
 

@@ -1,7 +1,8 @@
 import type { ClientBase } from "pg";
+import { wholeMs } from "../span/nanoseconds.ts";
 import type { SpanRow } from "../span/span-row.ts";
 
-const MINUTE_NS = 60_000_000_000n;
+const MINUTE_MS = 60_000;
 /**
  * Postgres decides by its own clock whether a minute is closed, which it is three minutes after its end; ours only decides
  * whether to ask. So the clocks may differ by three minutes.
@@ -14,9 +15,12 @@ const ASK_AFTER_MS = 60_000;
  * Of spans that come as they happen nothing is asked: a write of live spans costs one comparison a row.
  */
 export async function noteLateSpans(client: ClientBase, rows: readonly SpanRow[]): Promise<void> {
-  const beforeNs = BigInt(Date.now() - ASK_AFTER_MS) * 1_000_000n;
-  const minutes = new Set<bigint>();
-  for (const { startNs } of rows) if (startNs < beforeNs) minutes.add(startNs / MINUTE_NS);
+  const beforeMs = Date.now() - ASK_AFTER_MS;
+  const minutes = new Set<number>();
+  for (const { startNs } of rows) {
+    const startMs = wholeMs(startNs);
+    if (startMs < beforeMs) minutes.add(Math.floor(startMs / MINUTE_MS));
+  }
   if (minutes.size === 0) return;
   await client.query(
     `INSERT INTO trail_private.rollups_due (minute)

@@ -1,3 +1,4 @@
+import { wholeMs } from "../span/nanoseconds.ts";
 import { type SpanRow } from "../span/span-row.ts";
 import { Operation, RangeRole } from "../span/vocabulary.ts";
 import { type Dictionaries } from "./dictionaries.ts";
@@ -6,40 +7,27 @@ import { type Incarnations } from "./incarnations.ts";
 const BLOCK_LENGTH = 65_536;
 /** Beyond it a number is not exact. No Kafka log was ever so long; a span may claim to know one. */
 const OFFSET_MAX = Number.MAX_SAFE_INTEGER - 1;
+/** Of a partition, at most: so a block and an incarnation are one exact number. */
+const BLOCKS_MAX = 2 ** 37;
 const PRODUCERS = 0;
 const VOID = -1;
 const KIND_PRODUCER = 4;
 const STATUS_ERROR = 2;
 
-/** Both ends included. Numbers: half the work of the ledger was arithmetic of bigints. */
-export interface Range {
-  first: number;
-  last: number;
-}
-
-/** What one write tells of one block, as the ledger names it. */
-export interface LedgerEntry {
-  readonly topicId: number;
-  readonly incarnation: number;
-  readonly partition: number;
-  readonly groupId: number;
-  readonly block: number;
-  /** Sorted, and as few as possible. */
-  readonly ranges: readonly Range[];
-  /** Start of the first span and of the last, rounded outwards. */
-  readonly firstMs: number;
-  readonly lastMs: number;
-}
-
-/** A {@link LedgerEntry} as it is held: the fields in their order, and the ends of all ranges. */
-export type HeldEntry = [
+/**
+ * What one write tells of one block, as the ledger names it; and, as JSON, as it is held. Numbers, as half the work of the
+ * ledger was arithmetic of bigints, and no objects, as a write of 5,000 spans has some 1,500 of them.
+ */
+export type LedgerEntry = [
   topicId: number,
   incarnation: number,
   partition: number,
   groupId: number,
   block: number,
+  /** Start of the first span and of the last, rounded outwards. */
   firstMs: number,
   lastMs: number,
+  /** First and last offset of each range, both included; sorted, and as few as possible. */
   ...ends: number[],
 ];
 
@@ -51,13 +39,14 @@ interface Marks {
   readonly partition: number;
   readonly of: string | typeof PRODUCERS | typeof VOID;
   readonly block: number;
-  readonly ranges: Range[];
-  firstNs: bigint;
-  lastNs: bigint;
+  readonly firsts: number[];
+  readonly lasts: number[];
+  firstMs: number;
+  lastMs: number;
 }
 
-/** Marks of one partition, by whom they are about and by block; a block has one for each incarnation. */
-type PartitionMarks = Map<Marks["of"], Map<number, Marks[]>>;
+/** Marks of one partition, by whom they are about and by block and incarnation. */
+type PartitionMarks = Map<Marks["of"], Map<number, Marks>>;
 
 /** Gathers which offsets the spans of one write tell of: produced, processed, void. */
 export class LedgerMarks {
@@ -65,7 +54,8 @@ export class LedgerMarks {
   /** By cluster, topic and partition: no key is put together for each span. */
   readonly #partitions = new Map<string, Map<string, Map<number, PartitionMarks>>>();
   readonly #all: Marks[] = [];
-  readonly #nowNs = BigInt(Date.now()) * 1_000_000n;
+  readonly #nowMs = Date.now();
+  #atMs = 0;
 
   constructor(incarnations: Incarnations) {
     this.#incarnations = incarnations;
@@ -74,6 +64,8 @@ export class LedgerMarks {
   /** Adds what one span tells. */
   add(row: SpanRow): void {
     const { topic, partition, consumerGroup: group } = row;
+    // A clock that runs ahead must not keep a block from being forgotten.
+    this.#atMs = Math.min(wholeMs(row.startNs), this.#nowMs);
     if (topic !== null && partition !== null && row.messageOffset !== null) {
       const at = Number(row.messageOffset);
       if (isSend(row)) this.#mark(row, topic, partition, PRODUCERS, at, at);
@@ -93,63 +85,62 @@ export class LedgerMarks {
 
   #mark(row: SpanRow, topic: string, partition: number, of: Marks["of"], from: number, to: number): void {
     if (from > to || to > OFFSET_MAX) return;
-    // A clock that runs ahead must not keep a block from being forgotten.
-    const atNs = row.startNs < this.#nowNs ? row.startNs : this.#nowNs;
+    const atMs = this.#atMs;
     const { cluster } = row;
-    const incarnation = this.#incarnations.at(cluster, topic, atNs);
+    const incarnation = this.#incarnations.at(cluster, topic, atMs);
     const blocks = this.#blocksOf(cluster, topic, partition, of);
     for (let first = from; first <= to;) {
       const block = Math.floor(first / BLOCK_LENGTH);
       const last = Math.min(to, (block + 1) * BLOCK_LENGTH - 1);
-      const lives = made(blocks, block, () => []);
-      const marks = lives.find((it) => it.incarnation === incarnation);
+      const key = (incarnation - 1) * BLOCKS_MAX + block;
+      const marks = blocks.get(key);
       if (marks === undefined) {
-        const ranges = [{ first, last }];
-        const told = {
-          cluster,
-          topic,
-          incarnation,
-          partition,
-          of,
-          block,
-          ranges,
-          firstNs: atNs,
-          lastNs: atNs,
-        };
-        lives.push(told);
+        const firsts = [first];
+        const lasts = [last];
+        const place = { cluster, topic, incarnation, partition, of, block };
+        const told = { ...place, firsts, lasts, firstMs: atMs, lastMs: atMs };
+        blocks.set(key, told);
         this.#all.push(told);
       } else {
-        marks.ranges.push({ first, last });
-        if (atNs < marks.firstNs) marks.firstNs = atNs;
-        if (atNs > marks.lastNs) marks.lastNs = atNs;
+        marks.firsts.push(first);
+        marks.lasts.push(last);
+        if (atMs < marks.firstMs) marks.firstMs = atMs;
+        if (atMs > marks.lastMs) marks.lastMs = atMs;
       }
       first = last + 1;
     }
   }
 
-  #blocksOf(cluster: string, topic: string, partition: number, of: Marks["of"]): Map<number, Marks[]> {
+  #blocksOf(cluster: string, topic: string, partition: number, of: Marks["of"]): Map<number, Marks> {
     const topics = made(this.#partitions, cluster, () => new Map<string, Map<number, PartitionMarks>>());
     const partitions = made(topics, topic, () => new Map<number, PartitionMarks>());
     const marks: PartitionMarks = made(partitions, partition, () => new Map());
-    return made(marks, of, () => new Map<number, Marks[]>());
+    return made(marks, of, () => new Map<number, Marks>());
   }
 
-  /** What was gathered, with ids for names, sorted and with as few ranges as possible. */
+  /** What was gathered, with ids for names. */
   entries(names: Dictionaries): LedgerEntry[] {
-    return (
-      this.#all
-        .map((marks) => ({
-          ...marks,
-          ranges: united(marks.ranges),
-          firstMs: Number(marks.firstNs / 1_000_000n),
-          lastMs: Number((marks.lastNs + 999_999n) / 1_000_000n),
-          topicId: names.topics.idOf(marks.topic, marks.cluster),
-          groupId:
-            typeof marks.of === "number" ? marks.of : names.consumerGroups.idOf(marks.of, marks.cluster),
-        }))
-        // A topic or a group beyond its dictionary's cap has no id to be kept under.
-        .filter(({ topicId, of, groupId }) => topicId > 0 && (of === PRODUCERS || groupId !== 0))
-    );
+    const entries: LedgerEntry[] = [];
+    for (const {
+      cluster,
+      topic,
+      incarnation,
+      partition,
+      of,
+      block,
+      firsts,
+      lasts,
+      firstMs,
+      lastMs,
+    } of this.#all) {
+      const topicId = names.topics.idOf(topic, cluster);
+      const groupId = typeof of === "number" ? of : names.consumerGroups.idOf(of, cluster);
+      // A topic or a group beyond its dictionary's cap has no id to be kept under.
+      if (topicId === 0 || (groupId === 0 && of !== PRODUCERS)) continue;
+      const ends = united(firsts, lasts);
+      entries.push([topicId, incarnation, partition, groupId, block, firstMs, lastMs + 1, ...ends]);
+    }
+    return entries;
   }
 }
 
@@ -159,35 +150,45 @@ const isSend = (row: SpanRow): boolean =>
 /** Entries of several writes as those of one, each block once. */
 export function uniteEntries(writes: readonly (readonly LedgerEntry[])[]): readonly LedgerEntry[] {
   if (writes.length === 1) return writes[0] as readonly LedgerEntry[];
-  const blocks = new Map<string, { entry: LedgerEntry; ranges: Range[]; firstMs: number; lastMs: number }>();
+  const blocks = new Map<string, LedgerEntry[]>();
   for (const entry of writes.flat()) {
-    const { topicId, incarnation, partition, groupId, block, ranges, firstMs, lastMs } = entry;
-    const key = `${topicId}/${incarnation}/${partition}/${groupId}/${block}`;
-    const same = blocks.get(key);
-    if (same === undefined) blocks.set(key, { entry, ranges: [...ranges], firstMs, lastMs });
-    else {
-      for (const range of ranges) same.ranges.push(range);
-      same.firstMs = Math.min(same.firstMs, firstMs);
-      same.lastMs = Math.max(same.lastMs, lastMs);
-    }
+    const [topicId, incarnation, partition, groupId, block] = entry;
+    made(blocks, `${topicId}/${incarnation}/${partition}/${groupId}/${block}`, () => []).push(entry);
   }
-  return [...blocks.values()].map(({ entry, ranges, firstMs, lastMs }) => ({
-    ...entry,
-    ranges: united(ranges),
-    firstMs,
-    lastMs,
-  }));
+  return [...blocks.values()].map((same) =>
+    same.length === 1 ? (same[0] as LedgerEntry) : unitedEntry(same),
+  );
 }
 
-/** Sorted, and as few as possible. The ranges given may come out changed. */
-function united(ranges: Range[]): Range[] {
-  const result: Range[] = [];
-  for (const { first, last } of ranges.toSorted((a, b) => a.first - b.first)) {
-    const before = result.at(-1);
-    if (before === undefined || first > before.last + 1) result.push({ first, last });
-    else if (last > before.last) before.last = last;
+function unitedEntry(same: readonly LedgerEntry[]): LedgerEntry {
+  const [topicId, incarnation, partition, groupId, block] = same[0] as LedgerEntry;
+  const firstMs = Math.min(...same.map((it) => it[5]));
+  const lastMs = Math.max(...same.map((it) => it[6]));
+  const [firsts, lasts]: [number[], number[]] = [[], []];
+  for (const [, , , , , , , ...ends] of same) {
+    for (let i = 0; i < ends.length; i += 2) {
+      firsts.push(ends[i] as number);
+      lasts.push(ends[i + 1] as number);
+    }
   }
-  return result;
+  return [topicId, incarnation, partition, groupId, block, firstMs, lastMs, ...united(firsts, lasts)];
+}
+
+/**
+ * The ends of as few ranges as possible, in order. Firsts and lasts may be sorted apart: where the next first lies beyond
+ * the last so far, everything before it is behind.
+ */
+function united(firsts: readonly number[], lasts: readonly number[]): readonly number[] {
+  if (firsts.length === 1) return [firsts[0] as number, lasts[0] as number];
+  const first = Float64Array.from(firsts).sort();
+  const last = Float64Array.from(lasts).sort();
+  const ends = [first[0] as number];
+  for (let i = 1; i < first.length; i += 1) {
+    if ((first[i] as number) > (last[i - 1] as number) + 1)
+      ends.push(last[i - 1] as number, first[i] as number);
+  }
+  ends.push(last.at(-1) as number);
+  return ends;
 }
 
 function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {

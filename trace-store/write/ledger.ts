@@ -1,6 +1,6 @@
 import { type ClientBase } from "pg";
 import { type Dictionaries } from "./dictionaries.ts";
-import { type HeldEntry, type LedgerEntry, type LedgerMarks, uniteEntries } from "./ledger-marks.ts";
+import { type LedgerEntry, type LedgerMarks, uniteEntries } from "./ledger-marks.ts";
 
 /** More ranges than this in a block, and only its bounds are kept: at 10 % sampling a union costs 5.7 ms (measured). */
 const RANGES_MAX = 256;
@@ -69,64 +69,40 @@ export async function uniteHeldMarks(client: ClientBase): Promise<void> {
 
 /** As text, which Postgres only has to keep: as arrays of its own types they took 20 ms to read for 5,000 spans. */
 async function hold(client: ClientBase, entries: readonly LedgerEntry[]): Promise<void> {
-  const held = entries.map((it): HeldEntry => [
-    it.topicId,
-    it.incarnation,
-    it.partition,
-    it.groupId,
-    it.block,
-    it.firstMs,
-    it.lastMs,
-    // A mark beyond the limit is judged again when it is united: its bounds alone would not say that they are.
-    ...it.ranges.flatMap(({ first, last }) => [first, last]),
-  ]);
-  await client.query("INSERT INTO trail_private.ledger_marks (marks) VALUES ($1)", [JSON.stringify(held)]);
+  // A mark beyond the limit is judged again when it is united: its bounds alone would not say that they are.
+  await client.query("INSERT INTO trail_private.ledger_marks (marks) VALUES ($1)", [JSON.stringify(entries)]);
 }
 
 /** Takes away what is held, but for what another indexer is uniting just now. */
 async function takeHeld(client: ClientBase): Promise<LedgerEntry[][]> {
-  const { rows } = await client.query<{ marks: HeldEntry[] }>(
+  const { rows } = await client.query<{ marks: LedgerEntry[] }>(
     `DELETE FROM trail_private.ledger_marks WHERE ctid = ANY (ARRAY(
        SELECT ctid FROM trail_private.ledger_marks LIMIT ${UNITED_WRITES_MAX} FOR UPDATE SKIP LOCKED))
      RETURNING marks`,
   );
-  return rows.map(({ marks }) =>
-    marks.map(([topicId, incarnation, partition, groupId, block, firstMs, lastMs, ...ends]) => ({
-      topicId,
-      incarnation,
-      partition,
-      groupId,
-      block,
-      firstMs,
-      lastMs,
-      ranges: Array.from({ length: ends.length / 2 }, (_, i) => ({
-        first: ends[i * 2] as number,
-        last: ends[i * 2 + 1] as number,
-      })),
-    })),
-  );
+  return rows.map(({ marks }) => marks);
 }
 
 async function unite(client: ClientBase, held: readonly (readonly LedgerEntry[])[]): Promise<void> {
   const entries = uniteEntries(held);
   if (entries.length === 0) return;
+  const ranges = entries.map(([, , , , , , , ...ends]) => ends);
   await client.query(UNITE, [
-    entries.map((it) => it.topicId),
-    entries.map((it) => it.incarnation),
-    entries.map((it) => it.partition),
-    entries.map((it) => it.groupId),
-    entries.map((it) => it.block),
-    entries.map((it) => it.ranges.length > RANGES_MAX),
-    entries.map((it) => new Date(it.firstMs).toISOString()),
-    entries.map((it) => new Date(it.lastMs).toISOString()),
-    entries.map((it) => spell(it.ranges)),
+    // Topic, incarnation, partition, group, block.
+    ...[0, 1, 2, 3, 4].map((at) => entries.map((it) => it[at])),
+    ranges.map((ends) => ends.length > RANGES_MAX * 2),
+    entries.map(([, , , , , firstMs]) => new Date(firstMs).toISOString()),
+    entries.map(([, , , , , , lastMs]) => new Date(lastMs).toISOString()),
+    ranges.map(spell),
   ]);
 }
 
 /** As an int8multirange; beyond {@link RANGES_MAX} the bounds alone. */
-function spell(ranges: LedgerEntry["ranges"]): string {
-  if (ranges.length > RANGES_MAX) return `{[${ranges[0]?.first},${ranges.at(-1)?.last}]}`;
-  return `{${ranges.map(({ first, last }) => `[${first},${last}]`).join(",")}}`;
+function spell(ends: readonly number[]): string {
+  if (ends.length > RANGES_MAX * 2) return `{[${ends[0]},${ends.at(-1)}]}`;
+  let text = "{";
+  for (let i = 0; i < ends.length; i += 2) text += `${i === 0 ? "" : ","}[${ends[i]},${ends[i + 1]}]`;
+  return `${text}}`;
 }
 
 // In key order, so that two writers never wait for each other in a circle. A union is the same however often it is made.

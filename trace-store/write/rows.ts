@@ -37,7 +37,7 @@ export function putSpan(copy: CopyBuffer, row: SpanRow, names: Dictionaries): vo
   copy.hex(row.traceId);
   copy.text(row.messageKey);
   copy.text(row.messageId);
-  copy.jsonb(row.attributes);
+  copy.json(row.attributes);
   copy.jsonb(names.isInline(row) ? withInlineNames(row, names) : row.detail);
 }
 

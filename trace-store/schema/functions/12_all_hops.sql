@@ -9,7 +9,7 @@ SELECT s.trace_id, s.span_id, s.parent_span_id, s.start_time, s.start_ns, s.dura
   s.attributes, s.detail
 FROM trail_private.all_spans s
 WHERE s.operation IN (1, 2, 3, 4, 6) AND s.topic_id IS NOT NULL
-  AND (s.message_offset IS NOT NULL OR s.kind IN (4, 5) AND NOT s.attributes ? 'messaging.batch.message_count'
+  AND (s.message_offset IS NOT NULL OR s.kind IN (4, 5) AND s.attributes -> 'messaging.batch.message_count' IS NULL
     OR s.operation = 2 AND s.status = 2)
   AND NOT EXISTS (
     SELECT FROM trail_private.all_spans f

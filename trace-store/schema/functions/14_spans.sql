@@ -19,7 +19,7 @@ SELECT
   s.message_key,
   s.message_id,
   s.attempt,
-  s.attributes,
+  s.attributes::jsonb AS attributes,
   coalesce(s.resource_attributes, s.detail -> 'inline_resource') AS resource,
   coalesce(s.detail, s.resource_detail) AS detail,
   replace(s.trace_id::text, '-', '') AS trace_hex,

@@ -17,7 +17,7 @@ BEGIN
       s.attributes, s.detail
     FROM s
     WHERE s.operation IN (1, 2, 3, 4, 6) AND s.topic_id IS NOT NULL
-      AND (s.message_offset IS NOT NULL OR s.kind IN (4, 5) AND NOT s.attributes ? 'messaging.batch.message_count'
+      AND (s.message_offset IS NOT NULL OR s.kind IN (4, 5) AND s.attributes -> 'messaging.batch.message_count' IS NULL
         OR s.operation = 2 AND s.status = 2)
       AND NOT (s.operation = 3 AND EXISTS (
         SELECT FROM s f WHERE f.trace_id = s.trace_id AND f.operation = 4 AND f.topic_id = s.topic_id AND f.partition = s.partition

@@ -37,10 +37,12 @@ BEGIN
   WITH cells AS MATERIALIZED (
     SELECT date_trunc('minute', s.start_time) AS minute, s.topic_id, s.service_id, s.consumer_group_id, s.operation,
       CASE WHEN s.duration_ns = 0 THEN -32768 ELSE ceil(ln(s.duration_ns / 1e6::float8) / 0.04) END::smallint AS worked,
-      CASE WHEN jsonb_typeof(s.attributes -> 'kafka_trail.queue_time_ms') IS DISTINCT FROM 'number' THEN NULL
+      -- To see that it is not there takes a tenth of reading the JSON.
+      CASE WHEN strpos(s.attributes::text, '"kafka_trail.queue_time_ms"') = 0 THEN NULL
+        WHEN json_typeof(s.attributes -> 'kafka_trail.queue_time_ms') IS DISTINCT FROM 'number' THEN NULL
         -- Clocks that disagree make it less than nothing.
-        WHEN (s.attributes -> 'kafka_trail.queue_time_ms')::float8 < 1e-6 THEN -32768
-        ELSE least(32767, ceil(ln((s.attributes -> 'kafka_trail.queue_time_ms')::float8) / 0.04)) END::smallint AS waited,
+        WHEN (s.attributes ->> 'kafka_trail.queue_time_ms')::float8 < 1e-6 THEN -32768
+        ELSE least(32767, ceil(ln((s.attributes ->> 'kafka_trail.queue_time_ms')::float8) / 0.04)) END::smallint AS waited,
       count(*) AS n, count(*) FILTER (WHERE s.status = 2) AS bad
     FROM trail_private.spans s
     WHERE s.start_time >= from_time AND s.start_time < to_time AND s.service_id = ANY (every_service)

@@ -58,7 +58,7 @@ CREATE TABLE trail_private.spans (
   trace_id          uuid NOT NULL,
   message_key       text,
   message_id        text,                  -- the message's own or business id, not its coordinates
-  attributes        jsonb NOT NULL,
+  attributes        json NOT NULL,         -- as received; the views show jsonb (RATIONALE: "Why are attributes json, and not jsonb?")
   detail            jsonb,                 -- events, status text, scope, trace state, flags, link attributes; NULL: the resource's is all of it
   CONSTRAINT start_ns_in_range CHECK (start_ns BETWEEN 0 AND 999),
   CONSTRAINT duration_not_negative CHECK (duration_ns >= 0)
