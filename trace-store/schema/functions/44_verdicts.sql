@@ -17,6 +17,31 @@ END $$;
 
 COMMENT ON FUNCTION trail.verdicts IS 'What became of one message for every consumer group that is known to read its topic, with the evidence. Nothing negative is said before the indexer is "settle" past what happened.';
 
+CREATE OR REPLACE FUNCTION trail_private.message_ruling(
+  topics int[], in_partition int, at bigint, of_incarnation int, log_end bigint,
+  gathered trail_private.spans[], told trail_private.offset_ranges[], OUT verdict text, OUT why text
+) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  is_aborted boolean;
+  is_void boolean;
+  is_seen boolean;
+BEGIN
+  SELECT coalesce(bool_or(r.role = 6), false), coalesce(bool_or(r.role IN (1, 2, 3, 11)), false) INTO is_aborted, is_seen
+    FROM unnest(told) r WHERE at BETWEEN r.first_offset AND r.last_offset;
+  is_seen := is_seen OR EXISTS (SELECT FROM unnest(gathered) s WHERE s.message_offset = at AND s.partition = in_partition AND s.operation IN (1, 2, 3, 4, 6));
+  is_void := EXISTS (SELECT FROM trail_private.ledger l
+    WHERE l.topic_id = ANY (topics) AND l.incarnation = of_incarnation AND l.partition = in_partition
+      AND l.consumer_group_id = -1 AND l.block = at / 65536 AND NOT l.sampled AND l.ranges @> at);
+  verdict := trail_private.message_rule(is_aborted, is_void, is_seen, at, log_end);
+  why := CASE verdict
+    WHEN 'ABORTED' THEN 'its transaction was aborted'
+    WHEN 'VOID' THEN 'no visible message is at this offset: a marker, an aborted message, or one that was compacted away'
+    WHEN 'APPENDED' THEN CASE WHEN is_seen THEN 'spans name its offset' ELSE format('the log goes to %s', log_end) END
+    ELSE CASE WHEN log_end IS NULL THEN 'no span names it, and the log is not watched' ELSE format('no span names it, and the log ends at %s', log_end) END END;
+END $$;
+
+COMMENT ON FUNCTION trail_private.message_ruling IS 'The verdict of a message itself, by the spans and ranges that speak of it.';
+
 CREATE OR REPLACE FUNCTION trail.message_verdict(
   topic text, partition int, message_offset bigint, cluster text DEFAULT NULL, as_of timestamptz DEFAULT now()
 ) RETURNS TABLE (verdict text, why text, incarnation int, log_start bigint, log_end bigint) LANGUAGE plpgsql STABLE ROWS 1 AS $$
@@ -24,27 +49,12 @@ DECLARE
   topics int[] := trail_private.topic_ids($1, $4);
   life record;
   got record;
-  is_aborted boolean;
-  is_void boolean;
-  is_seen boolean;
 BEGIN
   SELECT * INTO life FROM trail_private.life_of(topics, $2, $3, $5);
   SELECT * INTO got FROM trail_private.gather_offsets(topics, $2, ARRAY[$3], life.born_at, life.died_at);
-  SELECT coalesce(bool_or(r.role = 6), false), coalesce(bool_or(r.role IN (1, 2, 3, 11)), false) INTO is_aborted, is_seen
-    FROM unnest(got.told) r WHERE $3 BETWEEN r.first_offset AND r.last_offset;
-  is_seen := is_seen OR EXISTS (SELECT FROM unnest(got.gathered) s WHERE s.message_offset = $3 AND s.partition = $2 AND s.operation IN (1, 2, 3, 4, 6));
-  is_void := EXISTS (SELECT FROM trail_private.ledger l
-    WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = $2
-      AND l.consumer_group_id = -1 AND l.block = $3 / 65536 AND NOT l.sampled AND l.ranges @> $3);
   RETURN QUERY
-    SELECT r.ruling,
-      CASE r.ruling
-        WHEN 'ABORTED' THEN 'its transaction was aborted'
-        WHEN 'VOID' THEN 'no visible message is at this offset: a marker, an aborted message, or one that was compacted away'
-        WHEN 'APPENDED' THEN CASE WHEN is_seen THEN 'spans name its offset' ELSE format('the log goes to %s', life.log_end) END
-        ELSE CASE WHEN life.log_end IS NULL THEN 'no span names it, and the log is not watched' ELSE format('no span names it, and the log ends at %s', life.log_end) END END,
-      life.incarnation, life.log_start, life.log_end
-    FROM (SELECT trail_private.message_rule(is_aborted, is_void, is_seen, $3, life.log_end) AS ruling) r;
+    SELECT r.verdict, r.why, life.incarnation, life.log_start, life.log_end
+    FROM trail_private.message_ruling(topics, $2, $3, life.incarnation, life.log_end, got.gathered, got.told) r;
 END $$;
 
 COMMENT ON FUNCTION trail.message_verdict IS 'What became of one message itself: ABORTED, VOID, APPENDED, or UNKNOWN where neither a span nor the log knows of it.';
