@@ -51,9 +51,8 @@ export async function loadSpans(
       loadPattern(client, Math.ceil(spans / copies), beganMs, isTimeOrdered, progress),
     );
     const indexes = await steps.once("no indexes while loading", () => takeIndexes(client, ["spans"]));
-    const slices = await sliceBounds(client);
-    for (const [i, { fromMs, toMs }] of slices.entries()) {
-      await steps.once(`slice ${i + 1} of ${slices.length}`, () =>
+    for (const { fromMs, toMs } of await sliceBounds(client)) {
+      await steps.once(`the slice of ${new Date(fromMs).toISOString()}`, () =>
         client
           .query(multiplied(isTimeOrdered), [new Date(fromMs), new Date(toMs), copies])
           .then(({ rowCount }) => rowCount),
