@@ -180,7 +180,7 @@ export class TruthWriter {
       changed.map(({ log }) => String(log.logEnd)),
       changed.map(({ firstEnd }) => String(firstEnd)),
       sweep.at,
-      await this.#isInSlice(sweep.at.getTime()),
+      ...(await this.#areInSlices([sweep.at.getTime()])),
     ]);
   }
 
@@ -266,7 +266,7 @@ export class TruthWriter {
     }
     const at = (it: Commit) => [groupIds.get(it.groupId), topics.get(it.topic)] as const;
     if (moved.length > 0) {
-      const isInSlice = await Promise.all(moved.map(({ commit }) => this.#isInSlice(commit.atMs)));
+      const areInSlices = await this.#areInSlices(moved.map(({ commit }) => commit.atMs));
       await this.#client.query(sql.COMMITS, [
         moved.map(({ commit }) => at(commit)[0]),
         moved.map(({ commit }) => at(commit)[1]?.topicId),
@@ -275,7 +275,7 @@ export class TruthWriter {
         moved.map(({ committed }) => String(committed)),
         moved.map(({ first }) => String(first)),
         moved.map(({ commit }) => new Date(commit.atMs)),
-        isInSlice,
+        areInSlices,
       ]);
     }
     if (gone.length === 0) return;
@@ -289,11 +289,11 @@ export class TruthWriter {
   }
 
   /** Changes of a time without a slice are not kept: the present state is, and a slice is never made for them. */
-  async #isInSlice(atMs: number): Promise<boolean> {
+  async #areInSlices(times: readonly number[]): Promise<boolean[]> {
     if (performance.now() - this.#slicesReadAtMs > SLICES_REMEMBERED_MS || this.#slices.length === 0) {
       this.#slices = await sliceBounds(this.#client);
       this.#slicesReadAtMs = performance.now();
     }
-    return this.#slices.some(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs);
+    return times.map((atMs) => this.#slices.some(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs));
   }
 }

@@ -71,6 +71,8 @@ export async function writeUntilDone(
       if (progress.isStaged && written.duplicates > 0) observer.metDuplicate();
       return addResults(progress.settled, written);
     } catch (fault) {
+      // Whoever closes the writer breaks its connections: that is nobody's fault.
+      signal?.throwIfAborted();
       const kind = judge(fault, backoff.tries, progress.isStaged);
       await recover(session, context, progress, kind, fault);
       const isChanged = kind === "duplicate" || kind === "row" || kind === "no slice";
