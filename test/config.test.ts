@@ -20,6 +20,14 @@ test("without a setting there is a configuration, bound to this machine", () => 
   expect(Object.isFrozen(config)).toBe(true);
 });
 
+test("stores that read different span topics of one Kafka are no group of one another", () => {
+  const groupOf = (env: Record<string, string>) => readConfig(env).indexerGroup;
+
+  expect(groupOf({})).toBe("kafka-trail-indexer");
+  expect(groupOf({ KAFKA_TRAIL_SPAN_TOPIC: "spans_eu" })).toBe("kafka-trail-indexer-spans_eu");
+  expect(groupOf({ KAFKA_TRAIL_SPAN_TOPIC: "spans_eu", KAFKA_TRAIL_INDEXER_GROUP: "mine" })).toBe("mine");
+});
+
 test("every fault is named at once, with what was expected", () => {
   const faults = faultsOf({
     KAFKA_BROKERS: "kafka",

@@ -47,7 +47,7 @@ export interface Config {
   readonly spanTopic: string;
   /** `KAFKA_TRAIL_SPAN_TOPIC_PARTITIONS`: used when we make it. Default 12, 1 to 10,000. */
   readonly spanTopicPartitions: number;
-  /** `KAFKA_TRAIL_INDEXER_GROUP`: consumer group of all indexers. Default `kafka-trail-indexer`. */
+  /** `KAFKA_TRAIL_INDEXER_GROUP`: consumer group of all indexers of one store. Default `kafka-trail-indexer`, and of a span topic of another name `kafka-trail-indexer-<topic>`. */
   readonly indexerGroup: string;
   /** `KAFKA_TRAIL_INDEXER_SESSION_TIMEOUT_MS`: an indexer that is silent for so long loses its partitions. Default 30,000, 6,000 to 300,000. */
   readonly indexerSessionTimeoutMs: number;
@@ -133,11 +133,18 @@ function doorConfig(env: Environment, name: string, port: number): DoorConfig {
   };
 }
 
+const SPAN_TOPIC = "otlp_spans";
+const INDEXER_GROUP = "kafka-trail-indexer";
+
 function storeConfig(env: Environment) {
+  const spanTopic = env.text("KAFKA_TRAIL_SPAN_TOPIC") ?? SPAN_TOPIC;
+  // In one group with a store that reads another topic, each would be given partitions that it has not asked for: nobody
+  // would read those, and nobody would say so.
+  const group = spanTopic === SPAN_TOPIC ? INDEXER_GROUP : `${INDEXER_GROUP}-${spanTopic}`;
   return {
-    spanTopic: env.text("KAFKA_TRAIL_SPAN_TOPIC") ?? "otlp_spans",
+    spanTopic,
     spanTopicPartitions: env.integer("KAFKA_TRAIL_SPAN_TOPIC_PARTITIONS", 12, 1, 10_000),
-    indexerGroup: env.text("KAFKA_TRAIL_INDEXER_GROUP") ?? "kafka-trail-indexer",
+    indexerGroup: env.text("KAFKA_TRAIL_INDEXER_GROUP") ?? group,
     indexerSessionTimeoutMs: env.integer("KAFKA_TRAIL_INDEXER_SESSION_TIMEOUT_MS", 30_000, 6_000, 300_000),
     cluster: env.text("KAFKA_TRAIL_CLUSTER") ?? "",
     retentionDays: env.integer("KAFKA_TRAIL_RETENTION_DAYS", 14, 1, 3_650),
