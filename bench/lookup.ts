@@ -1,5 +1,6 @@
 import type { Runnable, RunOptions, RunResult } from "../dev/contract.ts";
 import { startStore } from "../dev/trail-store.ts";
+import { checksumOf, readSchemaFiles } from "../trace-store/schema/sql-files.ts";
 import { openDatabase, type Database } from "../trace-store/query/database.ts";
 import { benchDatabase, percentile } from "./support/bench-database.ts";
 import { loadSpans, type LoadedIds } from "./support/load-spans.ts";
@@ -111,8 +112,10 @@ type Figures = Record<string, number>;
 async function askOver(spans: number, { short, args, progress, table }: RunOptions): Promise<Figures> {
   const probes = Number(args["probes"] ?? (short ? 200 : 1_000));
   const isTimeOrdered = args["time-ordered"] === "true";
+  // Of this schema: what was loaded into another one is of no use.
+  const schema = checksumOf(readSchemaFiles().migrations).slice(0, 8);
   const keptName =
-    args["keep"] === "true" ? `lookup_${spans}${isTimeOrdered ? "_time_ordered" : ""}` : undefined;
+    args["keep"] === "true" ? `lookup_${schema}_${spans}${isTimeOrdered ? "_time_ordered" : ""}` : undefined;
   const store = await benchDatabase(progress, keptName);
   const database = openDatabase({ databaseUrl: store.url, connectionsMax: 1, statementTimeoutMs: 60_000 });
   try {
