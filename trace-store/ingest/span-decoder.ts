@@ -37,6 +37,7 @@ const STATUS_CODE = 24;
 const KIND_MAX = 5;
 const STATUS_MAX = 2;
 const NO_BYTES = Buffer.alloc(0);
+const NONE: readonly never[] = [];
 
 /** Why one span among good ones is not stored. */
 export type RejectReason = "invalid_trace_id" | "invalid_span_id";
@@ -88,8 +89,8 @@ export class SpanDecoder {
       voidBefore: null,
       attributes: NO_BYTES,
       detail: null,
-      links: [],
-      ranges: [],
+      links: NONE,
+      ranges: NONE,
     };
     this.#begin(origin, scope);
     this.#object.open();

@@ -3,6 +3,7 @@ import { type SpanRow } from "../span/span-row.ts";
 import { Operation, RangeRole } from "../span/vocabulary.ts";
 import { type Dictionaries } from "./dictionaries.ts";
 import { type Incarnations } from "./incarnations.ts";
+import { ToldRanges, united } from "./told-ranges.ts";
 
 const BLOCK_LENGTH = 65_536;
 /** Beyond it a number is not exact. No Kafka log was ever so long; a span may claim to know one. */
@@ -33,20 +34,23 @@ export type LedgerEntry = [
 
 /** What one write tells of one block of one partition. `of` is a consumer group's name, or who else it is about. */
 interface Marks {
+  readonly index: number;
   readonly cluster: string;
   readonly topic: string;
   readonly incarnation: number;
   readonly partition: number;
   readonly of: string | typeof PRODUCERS | typeof VOID;
   readonly block: number;
-  readonly firsts: number[];
-  readonly lasts: number[];
+  /** How many ranges the spans told of it. */
+  told: number;
   firstMs: number;
   lastMs: number;
 }
 
-/** Marks of one partition, by whom they are about and by block and incarnation. */
-type PartitionMarks = Map<Marks["of"], Map<number, Marks>>;
+/** Marks of one partition, by block and incarnation, and by whom they are about: most partitions have one block in a write. */
+type PartitionMarks = Map<number, Map<Marks["of"], Marks>>;
+
+const newMarks = (): Map<Marks["of"], Marks> => new Map();
 
 /** Gathers which offsets the spans of one write tell of: produced, processed, void. */
 export class LedgerMarks {
@@ -54,6 +58,7 @@ export class LedgerMarks {
   /** By cluster, topic and partition: no key is put together for each span. */
   readonly #partitions = new Map<string, Map<string, Map<number, PartitionMarks>>>();
   readonly #all: Marks[] = [];
+  readonly #told = new ToldRanges();
   readonly #nowMs = Date.now();
   #atMs = 0;
 
@@ -88,56 +93,42 @@ export class LedgerMarks {
     const atMs = this.#atMs;
     const { cluster } = row;
     const incarnation = this.#incarnations.at(cluster, topic, atMs);
-    const blocks = this.#blocksOf(cluster, topic, partition, of);
+    const blocks = this.#partition(cluster, topic, partition);
     for (let first = from; first <= to;) {
       const block = Math.floor(first / BLOCK_LENGTH);
       const last = Math.min(to, (block + 1) * BLOCK_LENGTH - 1);
-      const key = (incarnation - 1) * BLOCKS_MAX + block;
-      const marks = blocks.get(key);
+      const about = made(blocks, (incarnation - 1) * BLOCKS_MAX + block, newMarks);
+      let marks = about.get(of);
       if (marks === undefined) {
-        const firsts = [first];
-        const lasts = [last];
         const place = { cluster, topic, incarnation, partition, of, block };
-        const told = { ...place, firsts, lasts, firstMs: atMs, lastMs: atMs };
-        blocks.set(key, told);
-        this.#all.push(told);
-      } else {
-        marks.firsts.push(first);
-        marks.lasts.push(last);
-        if (atMs < marks.firstMs) marks.firstMs = atMs;
-        if (atMs > marks.lastMs) marks.lastMs = atMs;
+        marks = { index: this.#all.length, ...place, told: 0, firstMs: atMs, lastMs: atMs };
+        about.set(of, marks);
+        this.#all.push(marks);
       }
+      this.#told.add(marks.index, first, last);
+      marks.told += 1;
+      if (atMs < marks.firstMs) marks.firstMs = atMs;
+      if (atMs > marks.lastMs) marks.lastMs = atMs;
       first = last + 1;
     }
   }
 
-  #blocksOf(cluster: string, topic: string, partition: number, of: Marks["of"]): Map<number, Marks> {
+  #partition(cluster: string, topic: string, partition: number): PartitionMarks {
     const topics = made(this.#partitions, cluster, () => new Map<string, Map<number, PartitionMarks>>());
     const partitions = made(topics, topic, () => new Map<number, PartitionMarks>());
-    const marks: PartitionMarks = made(partitions, partition, () => new Map());
-    return made(marks, of, () => new Map<number, Marks>());
+    return made(partitions, partition, () => new Map());
   }
 
   /** What was gathered, with ids for names. */
   entries(names: Dictionaries): LedgerEntry[] {
     const entries: LedgerEntry[] = [];
-    for (const {
-      cluster,
-      topic,
-      incarnation,
-      partition,
-      of,
-      block,
-      firsts,
-      lasts,
-      firstMs,
-      lastMs,
-    } of this.#all) {
+    const ranges = this.#told.byIndex(this.#all.map(({ told }) => told));
+    for (const { index, cluster, topic, incarnation, partition, of, block, firstMs, lastMs } of this.#all) {
       const topicId = names.topics.idOf(topic, cluster);
       const groupId = typeof of === "number" ? of : names.consumerGroups.idOf(of, cluster);
       // A topic or a group beyond its dictionary's cap has no id to be kept under.
       if (topicId === 0 || (groupId === 0 && of !== PRODUCERS)) continue;
-      const ends = united(firsts, lasts);
+      const ends = united(...ranges(index));
       entries.push([topicId, incarnation, partition, groupId, block, firstMs, lastMs + 1, ...ends]);
     }
     return entries;
@@ -164,31 +155,10 @@ function unitedEntry(same: readonly LedgerEntry[]): LedgerEntry {
   const [topicId, incarnation, partition, groupId, block] = same[0] as LedgerEntry;
   const firstMs = Math.min(...same.map((it) => it[5]));
   const lastMs = Math.max(...same.map((it) => it[6]));
-  const [firsts, lasts]: [number[], number[]] = [[], []];
-  for (const [, , , , , , , ...ends] of same) {
-    for (let i = 0; i < ends.length; i += 2) {
-      firsts.push(ends[i] as number);
-      lasts.push(ends[i + 1] as number);
-    }
-  }
+  const ends = same.flatMap(([, , , , , , , ...its]) => its);
+  const firsts = Float64Array.from({ length: ends.length / 2 }, (_, i) => ends[i * 2] as number);
+  const lasts = Float64Array.from(firsts, (_, i) => ends[i * 2 + 1] as number);
   return [topicId, incarnation, partition, groupId, block, firstMs, lastMs, ...united(firsts, lasts)];
-}
-
-/**
- * The ends of as few ranges as possible, in order. Firsts and lasts may be sorted apart: where the next first lies beyond
- * the last so far, everything before it is behind.
- */
-function united(firsts: readonly number[], lasts: readonly number[]): readonly number[] {
-  if (firsts.length === 1) return [firsts[0] as number, lasts[0] as number];
-  const first = Float64Array.from(firsts).sort();
-  const last = Float64Array.from(lasts).sort();
-  const ends = [first[0] as number];
-  for (let i = 1; i < first.length; i += 1) {
-    if ((first[i] as number) > (last[i - 1] as number) + 1)
-      ends.push(last[i - 1] as number, first[i] as number);
-  }
-  ends.push(last.at(-1) as number);
-  return ends;
 }
 
 function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {

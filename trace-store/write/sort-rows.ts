@@ -3,6 +3,8 @@ import { NIBBLES } from "./copy-buffer.ts";
 
 /** What fits in the 16 bits beside a key's first 48. */
 const ROWS_MAX = 65_536;
+/** Up to so many, an insertion sort is quicker, and makes no arrays. */
+const SHORT_RUN = 24;
 const HIGH = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
 
 /**
@@ -27,13 +29,24 @@ export function sortRows(rows: readonly SpanRow[]): SpanRow[] {
   for (let first = 0; first < sorted.length;) {
     let next = first + 1;
     while (next < sorted.length && isSame(next)) next += 1;
-    if (next - first > 1) {
-      const run = sorted.slice(first, next).toSorted(byKey);
-      run.forEach((row, i) => (sorted[first + i] = row));
-    }
+    if (next - first > 1) sortRun(sorted, first, next);
     first = next;
   }
   return sorted;
+}
+
+/** Sorts a stretch in place: the spans of a trace, mostly, which are few. */
+function sortRun(rows: SpanRow[], from: number, to: number): void {
+  if (to - from > SHORT_RUN) {
+    for (const [i, row] of rows.slice(from, to).toSorted(byKey).entries()) rows[from + i] = row;
+    return;
+  }
+  for (let i = from + 1; i < to; i += 1) {
+    const row = rows[i] as SpanRow;
+    let at = i;
+    for (; at > from && byKey(rows[at - 1] as SpanRow, row) > 0; at -= 1) rows[at] = rows[at - 1] as SpanRow;
+    rows[at] = row;
+  }
 }
 
 /** The order of the unique key. Its time is in microseconds. */
