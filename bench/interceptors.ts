@@ -89,11 +89,12 @@ export const bench: Runnable = {
       progress,
     });
     table(
-      throughput.map(({ work, untracedPerS, openTelemetryRatio, kafkaTrailRatio, isJudged }) => ({
+      throughput.map(({ work, untracedPerS, openTelemetryRatio, kafkaTrailRatio, addedUs, isJudged }) => ({
         work,
         "untraced, messages/s": untracedPerS,
         OpenTelemetry: rounded(openTelemetryRatio),
         "kafka-trail": rounded(kafkaTrailRatio),
+        "kafka-trail adds, us": Math.round(addedUs),
         "at least": isJudged ? THROUGHPUT_MIN : "",
       })),
     );

@@ -82,6 +82,8 @@ export function listenToClient(client: object, trail: ConsumerTrail): boolean {
   listen("DISCONNECT", () => connections.disconnect());
   listen<{ groupId: string }>("GROUP_JOIN", ({ groupId }) => {
     trail.learn({ consumerGroup: groupId });
+    // After a crash kafkajs restarts by itself: it tells of the DISCONNECT, and of no CONNECT.
+    connections.connect(trail.metricAttributes);
     trail.beginSession();
   });
   listen("REBALANCING", () => {

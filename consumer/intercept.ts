@@ -1,4 +1,4 @@
-import type { Tracing } from "../trace-context/index.ts";
+import { rememberConsumerGroup, type Tracing } from "../trace-context/index.ts";
 import { listenToClient } from "./client-events.ts";
 import type { ConsumerLike, RunConfig, TopicPartitionOffset } from "./client-shape.ts";
 import { traceCommit } from "./commit-span.ts";
@@ -121,5 +121,6 @@ export function interceptConsumer<C extends ConsumerLike>(
   });
   consumers.set(consumer, traced);
   consumers.set(traced, traced);
+  for (const one of [consumer, traced]) rememberConsumerGroup(one, () => trail.consumerGroup);
   return traced as C;
 }

@@ -52,31 +52,40 @@ interface Stage {
   readonly admin: Admin;
 }
 
+/** A lane, and the library that its client is traced with. */
+interface Play {
+  readonly lane: LossLane;
+  readonly library: Library;
+}
+
+const playsOf = (lanes: readonly LossLane[], library: Library): Play[] =>
+  lanes.map((lane) => ({ lane, library }));
+
 async function openClients(
   { cluster, admin }: Stage,
-  library: Library,
-  lanes: readonly LossLane[],
+  plays: readonly Play[],
   replicas: readonly number[][],
 ): Promise<LossClient[]> {
   const topics = await createPlacedTopics(
     admin,
-    lanes.map((lane) => ({ prefix: `loss-${nameOf(lane).replaceAll(/\W+/g, "-")}`, replicas })),
+    plays.map(({ lane }) => ({ prefix: `loss-${nameOf(lane).replaceAll(/\W+/g, "-")}`, replicas })),
   );
-  const clients = lanes.map((lane, i) => new LossClient(lane, topics[i] ?? "", cluster.brokers, library));
+  const clients = plays.map(
+    ({ lane, library }, i) => new LossClient(lane, topics[i] ?? "", cluster.brokers, library),
+  );
   await Promise.all(clients.map((client) => client.connect()));
   return clients;
 }
 
 async function judge({ kafka }: Stage, clients: readonly LossClient[]): Promise<LossVerdict[]> {
   await Promise.all(clients.map((client) => client.disconnect()));
-  const verdicts: LossVerdict[] = [];
-  for (const client of clients) verdicts.push(await judgeLoss(kafka, client));
-  return verdicts;
+  // At once, as each waits for a group of its own.
+  return Promise.all(clients.map((client) => judgeLoss(kafka, client)));
 }
 
 /** Moves one partition of every lane's topic to a broker that answers in the same send, then sends once in every lane. */
-async function playTrials(stage: Stage, library: Library, lanes: readonly LossLane[], trials: number) {
-  const clients = await openClients(stage, library, lanes, TRIAL_REPLICAS);
+async function playTrials(stage: Stage, plays: readonly Play[], trials: number) {
+  const clients = await openClients(stage, plays, TRIAL_REPLICAS);
   const topics = clients.map(({ topic }) => topic);
   for (let trial = 0; trial < trials; trial++) {
     await moveLeader(stage.admin, topics, trial % 2 === 0 ? 1 : 2);
@@ -101,13 +110,8 @@ async function moveLeader(admin: Admin, topics: readonly string[], broker: numbe
 }
 
 /** Stops and starts one broker after the other, as an upgrade does, while every lane sends. */
-async function playRestart(
-  stage: Stage,
-  library: Library,
-  nodes: readonly number[],
-  progress: (line: string) => void,
-) {
-  const clients = await openClients(stage, library, RESTART_LANES, RESTART_REPLICAS);
+async function playRestart(stage: Stage, nodes: readonly number[], progress: (line: string) => void) {
+  const clients = await openClients(stage, playsOf(RESTART_LANES, loadLibrary()), RESTART_REPLICAS);
   let isOver = false;
   const sending = clients.map(async (client) => {
     for (let send = 0; !isOver; send++) {
@@ -149,7 +153,7 @@ function hasMetFault({ mode, isTransactional }: LossLane, verdict: LossVerdict):
 }
 
 async function run({ short, args, progress, table }: RunOptions) {
-  const trials = Number(args["trials"] ?? (short ? 3 : 20));
+  const trials = Number(args["trials"] ?? (short ? 2 : 20));
   const cluster = await startKafkaCluster({ brokers: 3, onProgress: progress });
   const kafka = new Kafka({ brokers: cluster.brokers, logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
@@ -172,19 +176,20 @@ async function run({ short, args, progress, table }: RunOptions) {
     progress(`${trials} moves of a leader, ${TRIAL_LANES.length} ways to send`);
     const isRight = (verdict: LossVerdict, i: number) =>
       holds(TRIAL_LANES[i]!, verdict) && hasMetFault(TRIAL_LANES[i]!, verdict);
-    note(await playTrials(stage, loadLibrary(), TRIAL_LANES, trials), isRight, ["holds", "WRONG"]);
-    for (const mutant of MUTANTS) {
-      progress(`mutant: ${mutant.name}`);
-      const verdicts = await playTrials(stage, loadLibrary(mutant), mutant.lanes, 2);
-      const named = verdicts.map((verdict) => ({
-        ...verdict,
-        run: `mutant, ${mutant.name}: ${verdict.run}`,
-      }));
-      note(named, (verdict, i) => !holds(mutant.lanes[i]!, verdict), ["seen", "MISSED"]);
-    }
+    const verdicts = await playTrials(stage, playsOf(TRIAL_LANES, loadLibrary()), trials);
+    note(verdicts, isRight, ["holds", "WRONG"]);
+    progress(`${MUTANTS.length} mutants`);
+    const mutants = MUTANTS.flatMap((mutant) =>
+      playsOf(mutant.lanes, loadLibrary(mutant)).map((play) => ({ ...play, name: mutant.name })),
+    );
+    const mutated = (await playTrials(stage, mutants, 2)).map((verdict, i) => ({
+      ...verdict,
+      run: `mutant, ${mutants[i]!.name}: ${verdict.run}`,
+    }));
+    note(mutated, (verdict, i) => !holds(mutants[i]!.lane, verdict), ["seen", "MISSED"]);
     if (!short) {
-      const verdicts = await playRestart(stage, loadLibrary(), [2, 3, 1], progress);
-      const named = verdicts.map((verdict) => ({ ...verdict, run: `restart, ${verdict.run}` }));
+      const restarted = await playRestart(stage, [2, 3, 1], progress);
+      const named = restarted.map((verdict) => ({ ...verdict, run: `restart, ${verdict.run}` }));
       note(named, (verdict, i) => holds(RESTART_LANES[i]!, verdict), ["holds", "WRONG"]);
     }
   } finally {

@@ -28,9 +28,10 @@ export interface RecordMetadata {
   readonly offset?: string | undefined;
 }
 
-/** What `sendOffsets` takes. Each offset is the next one to read. */
+/** What `sendOffsets` takes. Each offset is the next one to read. kafkajs is told the group, Confluent's client the consumer. */
 export interface TransactionOffsets {
   readonly consumerGroupId?: string | undefined;
+  readonly consumer?: unknown;
   readonly topics: readonly {
     readonly topic: string;
     readonly partitions: readonly { readonly partition: number | string; readonly offset: unknown }[];

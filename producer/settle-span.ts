@@ -1,6 +1,7 @@
 import { context, SpanKind } from "@opentelemetry/api";
 import type { Attributes, Span } from "@opentelemetry/api";
 import {
+  consumerGroupOf,
   ERROR_TYPE,
   errorType,
   failSpan,
@@ -58,6 +59,8 @@ function settleSpan(trail: ProducerTrail, name: SettleName, span: Span, describe
 
 /** Starts the span of `sendOffsets`: offsets that a consumer group will have committed when the transaction is. */
 export function startSendOffsets(trail: ProducerTrail, offsets: TransactionOffsets): SettleSpan | undefined {
+  // What is no list is the client's to refuse.
+  if (!Array.isArray(offsets?.topics)) return undefined;
   const topics = offsets.topics.filter(({ topic }) => !trail.tracing.excludes(topic));
   if (topics.length === 0) return undefined;
   const span = startSpan(
@@ -66,8 +69,9 @@ export function startSendOffsets(trail: ProducerTrail, offsets: TransactionOffse
     topics.map(({ topic }) => topic),
   );
   return settleSpan(trail, OPERATION_NAME.sendOffsets, span, () => {
+    const group = offsets.consumerGroupId ?? consumerGroupOf(offsets.consumer);
     for (const { consumerGroup } of trail.tracing.names) {
-      if (offsets.consumerGroupId !== undefined) span.setAttribute(consumerGroup, offsets.consumerGroupId);
+      if (group !== undefined) span.setAttribute(consumerGroup, group);
     }
     span.setAttribute(TRAIL.offsets, committedRanges(topics));
   });

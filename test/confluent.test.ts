@@ -2,7 +2,7 @@ import type { Consumer, ConsumerRunConfig, Producer } from "kafkajs";
 import { waitUntil } from "../dev/wait.ts";
 import { currentMessage, forwardHeaders, traceKafka, traceMessage } from "../index.ts";
 import { findConfluent, confluentKafka, type Confluent } from "./support/confluent.ts";
-import { messagesIn } from "./support/producers.ts";
+import { committedOffset, messagesIn } from "./support/producers.ts";
 import { followContext, named, traceparent, tracing } from "./support/spans.ts";
 import { createTopic } from "./support/topics.ts";
 
@@ -144,7 +144,7 @@ whereItIsInstalled(
       expect(named(finished(), `send ${topic}`).map(({ status }) => status.code)).toEqual([2]);
     });
 
-    test("transactions: commit and abort name what they settle, sendOffsets what it commits", async () => {
+    test("transactions: commit and abort name what they settle", async () => {
       const topic = await createTopic("confluent");
       const { producer, finished } = await openProducer({
         kafkaJS: { transactionalId: `tx-${topic}`, idempotent: true },
@@ -165,6 +165,42 @@ whereItIsInstalled(
       ]);
       const sent = named(finished(), `send ${topic}`);
       expect(sent.map((it) => it.attributes["messaging.kafka.offset"])).toEqual([0, 2]);
+    });
+
+    test("sendOffsets in a transaction names the group of the traced consumer it is handed, and commits", async () => {
+      const topic = await createTopic("confluent");
+      await produce(topic, 3);
+      const { producer, finished } = await openProducer({
+        kafkaJS: { transactionalId: `tx-${topic}`, idempotent: true },
+      });
+      const refused = { consumerGroupId: `g-${topic}`, topics: [{ topic, partitions: [] }] };
+      let isCommitted = false;
+
+      await consume(
+        topic,
+        (consumer) => ({
+          eachMessage: async ({ message }) => {
+            if (message.offset !== "2") return;
+            const transaction = await producer.transaction();
+            await expect(transaction.sendOffsets(refused)).rejects.toThrow("without a consumerGroupId");
+            const topics = [{ topic, partitions: [{ partition: 0, offset: "3" }] }];
+            await transaction.sendOffsets({ consumer, topics } as never);
+            await transaction.commit();
+            isCommitted = true;
+          },
+        }),
+        () => isCommitted,
+        { autoCommit: false },
+      );
+
+      const [failed, done] = named(finished(), `send_offsets ${topic}`);
+      expect(failed?.status.code).toBe(2);
+      expect(done?.attributes).toMatchObject({
+        "messaging.operation.type": "settle",
+        "messaging.consumer.group.name": `g-${topic}`,
+        "kafka_trail.offsets": [`${topic}/0/2-2`],
+      });
+      expect(await committedOffset(`g-${topic}`, topic)).toBe("3");
     });
 
     test("eachMessage: a process span is the child of the send, and knows the message's place", async () => {

@@ -231,3 +231,19 @@ test("connections and reconnections are counted", async () => {
   expect(await value("kafka_trail.client.connected")).toBe(1);
   expect(await value("kafka_trail.client.reconnects")).toBe(1);
 });
+
+test("a consumer that kafkajs restarts after a crash, of which no CONNECT tells, counts as connected again", async () => {
+  const { fake, metric } = await consumeFake({ eachMessage: async () => {} });
+  const value = async (name: string) => (await metric(name)).reduce((sum, it) => sum + Number(it.value), 0);
+
+  fake.emit("CONNECT", undefined);
+  fake.emit("GROUP_JOIN", { groupId: "billing" });
+  fake.emit("DISCONNECT", undefined);
+  fake.emit("CRASH", { error: new Error("broker away"), restart: true });
+  const whileAway = await value("kafka_trail.client.connected");
+  fake.emit("GROUP_JOIN", { groupId: "billing" });
+
+  expect(whileAway).toBe(0);
+  expect(await value("kafka_trail.client.connected")).toBe(1);
+  expect(await value("kafka_trail.client.reconnects")).toBe(1);
+});

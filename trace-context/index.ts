@@ -1,5 +1,6 @@
 export * from "./carrier.ts";
 export * from "./client-metrics.ts";
+export { consumerGroupOf, rememberConsumerGroup } from "./consumer-groups.ts";
 export * from "./coordinates.ts";
 export { currentMessage, setCurrentMessage, type MessageRef } from "./current-message.ts";
 export { errorType, failSpan } from "./failure.ts";

@@ -4,16 +4,17 @@ import { traceKafka } from "kafka-trail";
 import { startExport } from "kafka-trail/export";
 
 /**
- * One process of a service on the real broker: `node interceptor-trip.js tracer topic messages`. It is saturated first
- * (sends of 100 as fast as they go, then a handler that does nothing), and then does what services do: takes a message,
- * sends one on, waits for the acknowledgement. Its spans, all of them, are exported into nothing, as the collector is
- * another machine's work. Prints messages a second.
+ * One process of a service on the real broker: `node interceptor-trip.js tracer topic messages`. It does each kind of
+ * work after the other and prints messages a second. Its spans, all of them, are exported into nothing, as the collector
+ * is another machine's work.
  */
 const [tracer = "none", topic = "", count = "10000"] = process.argv.slice(2);
 const BATCH = 100;
 const messages = Number(count);
-const relayed = Math.ceil(messages / 10);
-const WARMED_BY = 2_000;
+/** What a handler waits for another service or a database. */
+const WORK_MS = 5;
+/** A consumer's topic has as many partitions. */
+const AT_ONCE = 3;
 const value = Buffer.alloc(600, 120);
 
 function connect(): Kafkajs.Kafka {
@@ -46,43 +47,83 @@ async function produce(producer: Kafkajs.Producer): Promise<number> {
   return perSecond(messages, since);
 }
 
-/** Rate of `wanted` messages after the first `skipped`: the group's start and the compiler's are not the app's throughput. */
+/** How much of a consumer's work is measured: the group's start and the compiler's are not the app's throughput. */
+interface Measured {
+  readonly skipped: number;
+  readonly wanted: number;
+}
+
+/** Runs a consumer until it has counted what is wanted, and returns messages a second. */
 async function consume(
   kafka: Kafkajs.Kafka,
   groupId: string,
-  { skipped, wanted }: { skipped: number; wanted: number },
-  handle: (message: Kafkajs.KafkaMessage) => Promise<unknown>,
+  { skipped, wanted }: Measured,
+  configOf: (count: (messages: number) => void) => Kafkajs.ConsumerRunConfig,
 ): Promise<number> {
   const consumer = kafka.consumer({ groupId: `${groupId}-${topic}` });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
-  let received = 0;
-  let since = 0;
+  let counted = 0;
+  let from = 0;
+  let since = performance.now();
   const rate = await new Promise<number>((resolve) => {
-    void consumer.run({
-      eachMessage: async ({ message }) => {
-        if (received === skipped) since = performance.now();
-        await handle(message);
-        if (++received === skipped + wanted) resolve(perSecond(wanted, since));
-      },
-    });
+    const count = (done: number) => {
+      const before = counted;
+      counted += done;
+      if (before < skipped && counted >= skipped) [since, from] = [performance.now(), counted];
+      if (counted >= skipped + wanted) resolve(perSecond(counted - from, since));
+    };
+    void consumer.run(configOf(count));
   });
   await consumer.disconnect();
   return rate;
 }
+
+const work = () => new Promise((resolve) => setTimeout(resolve, WORK_MS));
 
 async function main(): Promise<void> {
   const kafka = connect();
   const producer = kafka.producer();
   await producer.connect();
   const producedPerS = await produce(producer);
-  const consumedPerS = await consume(kafka, "idle", { skipped: 0, wanted: messages }, async () => {});
-  const relay = { skipped: WARMED_BY, wanted: relayed };
-  const relayedPerS = await consume(kafka, "relay", relay, ({ key, value: taken }) =>
-    producer.send({ topic: `${topic}-out`, messages: [{ key, value: taken }] }),
-  );
+  const all = { skipped: 0, wanted: messages };
+  const consumedPerS = await consume(kafka, "idle", all, (count) => ({ eachMessage: async () => count(1) }));
+
+  const sendOn = (taken: Kafkajs.KafkaMessage[]) =>
+    producer.send({
+      topic: `${topic}-out`,
+      messages: taken.map(({ key, value: forwarded }) => ({ key, value: forwarded })),
+    });
+  const forwarded = { skipped: messages / 3, wanted: messages / 2 };
+  const forwardedPerS = await consume(kafka, "forward", forwarded, (count) => ({
+    eachBatch: async ({ batch }) => {
+      for (let at = 0; at < batch.messages.length; at += BATCH) {
+        const chunk = batch.messages.slice(at, at + BATCH);
+        await sendOn(chunk);
+        count(chunk.length);
+      }
+    },
+  }));
+  const relayed = { skipped: 2_000, wanted: messages / 10 };
+  const relayedPerS = await consume(kafka, "relay", relayed, (count) => ({
+    eachMessage: async ({ message }) => {
+      await sendOn([message]);
+      count(1);
+    },
+  }));
+  const worked = { skipped: 300, wanted: messages / 30 };
+  const workedPerS = await consume(kafka, "work", worked, (count) => ({
+    partitionsConsumedConcurrently: AT_ONCE,
+    eachMessage: async ({ message }) => {
+      await work();
+      await sendOn([message]);
+      count(1);
+    },
+  }));
   await producer.disconnect();
-  process.stdout.write(JSON.stringify({ producedPerS, consumedPerS, relayedPerS }));
+  process.stdout.write(
+    JSON.stringify({ producedPerS, consumedPerS, forwardedPerS, relayedPerS, workedPerS }),
+  );
   process.exit(0);
 }
 

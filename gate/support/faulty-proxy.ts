@@ -16,6 +16,9 @@ export class FaultyProxy {
   readonly #sockets = new Set<Socket>();
   /** The fault of the next Produce request to a broker, by node id. */
   readonly #next = new Map<number, Fault>();
+  /** Swallows the answer to every so-manieth Produce request, whichever broker it goes to; `undefined` swallows none. */
+  swallowEvery: number | undefined;
+  #asked = 0;
   #done = 0;
 
   static async start(cluster: KafkaCluster): Promise<FaultyProxy> {
@@ -92,7 +95,8 @@ export class FaultyProxy {
   }
 
   #take(nodeId: number): Fault | undefined {
-    const fault = this.#next.get(nodeId);
+    const isDue = this.swallowEvery !== undefined && ++this.#asked % this.swallowEvery === 0;
+    const fault = isDue ? "swallow" : this.#next.get(nodeId);
     if (fault === undefined) return undefined;
     this.#next.delete(nodeId);
     this.#done++;

@@ -63,7 +63,11 @@ export async function sendMessages(load: LoadOptions): Promise<OffsetsLoad> {
       brokers: [...(mode.isFaulty === true ? proxy.brokers : brokers)],
       logLevel: logLevel.NOTHING,
     }),
-    { ...spans.options, createSpansMax: 10_000, ...mode.options },
+    {
+      ...spans.options,
+      ...(mode.hasDefaultSpans !== true && { createSpansMax: 10_000 }),
+      ...mode.options,
+    },
   );
   const producer = kafka.producer({
     ...mode.producer,
@@ -75,11 +79,14 @@ export async function sendMessages(load: LoadOptions): Promise<OffsetsLoad> {
   spans.clear();
   const faultsBefore = proxy.faultsDone;
   let isOver = false;
-  const failing = mode.isFaulty === true ? proxy.failSteadily(FAULT_EVERY_MS, () => isOver) : undefined;
+  proxy.swallowEvery = mode.swallowEvery;
+  const isSteady = mode.isFaulty === true && mode.swallowEvery === undefined;
+  const failing = isSteady ? proxy.failSteadily(FAULT_EVERY_MS, () => isOver) : undefined;
   await (mode.isTransactional === true
     ? inTransactions(producer, load, tally)
     : inLanes(producer, load, tally));
   isOver = true;
+  proxy.swallowEvery = undefined;
   await failing;
   await producer.disconnect();
   return { spans, ...tally, faults: proxy.faultsDone - faultsBefore };

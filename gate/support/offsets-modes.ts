@@ -14,7 +14,14 @@ export interface OffsetsMode {
   readonly lanes?: number;
   /** Through a proxy that drops requests, swallows answers and delays them. */
   readonly isFaulty?: boolean;
-  readonly options?: { readonly resendUnacknowledged?: boolean; readonly createSpansMax?: number };
+  /** As many spans as an app gets that says nothing; else every message has one. */
+  readonly hasDefaultSpans?: boolean;
+  /** Faults strike by count and not by the clock: the answer to every so-manieth Produce request is swallowed. */
+  readonly swallowEvery?: number;
+  readonly options?: {
+    readonly resendUnacknowledged?: boolean;
+    readonly createSpansMax?: number;
+  };
 }
 
 const gzip = { compression: CompressionTypes.GZIP };
@@ -27,7 +34,10 @@ export const FAULTLESS_MODES: readonly OffsetsMode[] = [
   { name: "gzip", share: 0.12, ...gzip },
   { name: "idempotent", share: 0.16, ...idempotent },
   { name: "idempotent gzip", share: 0.12, ...idempotent, ...gzip },
-  { name: "ranges only", share: 0.12, options: { createSpansMax: 0 } },
+  { name: "ranges only", share: 0.06, options: { createSpansMax: 0 } },
+  { name: "1 span a send", share: 0.06, options: { createSpansMax: 1 } },
+  { name: "10 spans a send, the default", share: 0.06, hasDefaultSpans: true },
+  { name: "100 spans a send", share: 0.06, options: { createSpansMax: 100 } },
   { name: "transactions", share: 0.1, isTransactional: true, producer: { maxInFlightRequests: 1 } },
   { name: "acks 0", share: 0.1, acks: 0 },
 ];
@@ -35,6 +45,7 @@ export const FAULTLESS_MODES: readonly OffsetsMode[] = [
 /** No coordinates may be wrong; those that cannot be known must be missing, or marked uncertain. */
 export const FAULTY_MODES: readonly OffsetsMode[] = [
   { name: "faults", share: 0.2, isFaulty: true },
+  { name: "faults, 10 spans a send", share: 0.05, isFaulty: true, hasDefaultSpans: true },
   { name: "faults, gzip", share: 0.1, isFaulty: true, ...gzip },
   { name: "faults, cured", share: 0.2, isFaulty: true, options: { resendUnacknowledged: true } },
   { name: "faults, idempotent", share: 0.1, isFaulty: true, ...idempotent },

@@ -65,3 +65,15 @@ export async function messagesIn(...topics: string[]): Promise<Map<string, LogEn
   });
   return found;
 }
+
+/** Returns the offset that a group has committed of a topic's first partition, as the broker tells it. */
+export async function committedOffset(groupId: string, topic: string): Promise<string | undefined> {
+  const admin = plainKafka().admin();
+  await admin.connect();
+  try {
+    const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] });
+    return committed?.partitions[0]?.offset;
+  } finally {
+    await admin.disconnect();
+  }
+}
