@@ -182,7 +182,7 @@ async function run({ short, args, progress, table }: RunOptions) {
     const mutants = MUTANTS.flatMap((mutant) =>
       playsOf(mutant.lanes, loadLibrary(mutant)).map((play) => ({ ...play, name: mutant.name })),
     );
-    const mutated = (await playTrials(stage, mutants, 2)).map((verdict, i) => ({
+    const mutated = (await playTrials(stage, mutants, short ? 1 : 2)).map((verdict, i) => ({
       ...verdict,
       run: `mutant, ${mutants[i]!.name}: ${verdict.run}`,
     }));

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { Kafka, logLevel, type Message, type Producer, type Transaction } from "kafkajs";
+import { waitUntil } from "../../dev/wait.ts";
 import type { FaultyProxy } from "./faulty-proxy.ts";
 import type { Library } from "./library.ts";
 import type { OffsetsMode } from "./offsets-modes.ts";
@@ -34,6 +36,10 @@ interface LoadOptions {
 const PARTITIONS = 6;
 const SENDS_PER_TRANSACTION = 6;
 const FAULT_EVERY_MS = 250;
+const PAIRS = 10;
+const LEADER_OF_FIRST_PARTITION = 1;
+/** Less than the 240 ms after which kafkajs tries again at the earliest, and enough for the client to see the cut. */
+const BEFORE_RETRY_MS = 60;
 
 /** Messages with a key, with a partition, with neither; and one object that comes again and again. */
 class Messages {
@@ -79,12 +85,12 @@ export async function sendMessages(load: LoadOptions): Promise<OffsetsLoad> {
   spans.clear();
   const faultsBefore = proxy.faultsDone;
   let isOver = false;
-  proxy.swallowEvery = mode.swallowEvery;
-  const isSteady = mode.isFaulty === true && mode.swallowEvery === undefined;
+  proxy.swallowEvery = mode.strike === "every fifth" ? 5 : undefined;
+  const isSteady = mode.isFaulty === true && mode.strike === undefined;
   const failing = isSteady ? proxy.failSteadily(FAULT_EVERY_MS, () => isOver) : undefined;
-  await (mode.isTransactional === true
-    ? inTransactions(producer, load, tally)
-    : inLanes(producer, load, tally));
+  const how =
+    mode.isTransactional === true ? inTransactions : mode.strike === "first of two" ? inPairs : inLanes;
+  await how(producer, load, tally);
   isOver = true;
   proxy.swallowEvery = undefined;
   await failing;
@@ -119,6 +125,30 @@ async function inTransactions(producer: Producer, load: LoadOptions, tally: Tall
     const transaction = await producer.transaction();
     for (let j = 0; j < SENDS_PER_TRANSACTION; j++) await sendOnce(transaction, load, messages, tally);
     await (i % 3 === 0 ? transaction.abort() : transaction.commit());
+  }
+}
+
+/**
+ * Sends the same number of messages twice to one partition, and has the first answer swallowed. kafkajs then takes back the
+ * numbers of what the broker has stored, and gives them to the second send.
+ */
+async function inPairs(
+  producer: Producer,
+  { topics: [topic], proxy }: LoadOptions,
+  tally: Tally,
+): Promise<void> {
+  const send = async (name: string) => {
+    tally.sends++;
+    const messages = Array.from({ length: 10 }, (_, i) => ({ partition: 0, value: `${name} ${i}` }));
+    await producer.send({ topic, messages }).catch(() => tally.rejected++);
+  };
+  for (let pair = 0; pair < PAIRS; pair++) {
+    const before = proxy.faultsDone;
+    proxy.failNext(LEADER_OF_FIRST_PARTITION, "swallow");
+    const first = send(`first ${pair}`);
+    await waitUntil("The swallowed answer", () => proxy.faultsDone > before, { timeoutMs: 30_000 });
+    await pause(BEFORE_RETRY_MS);
+    await Promise.all([first, send(`second ${pair}`)]);
   }
 }
 

@@ -16,8 +16,11 @@ export interface OffsetsMode {
   readonly isFaulty?: boolean;
   /** As many spans as an app gets that says nothing; else every message has one. */
   readonly hasDefaultSpans?: boolean;
-  /** Faults strike by count and not by the clock: the answer to every so-manieth Produce request is swallowed. */
-  readonly swallowEvery?: number;
+  /**
+   * Faults strike by count and not by the clock. Swallowed is the answer to every fifth Produce request; or the first of two
+   * equal sends to one partition, the second of which goes out before the first is tried again.
+   */
+  readonly strike?: "every fifth" | "first of two";
   readonly options?: {
     readonly resendUnacknowledged?: boolean;
     readonly createSpansMax?: number;
