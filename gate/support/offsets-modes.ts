@@ -48,7 +48,7 @@ export const FAULTLESS_MODES: readonly OffsetsMode[] = [
 /** No coordinates may be wrong; those that cannot be known must be missing, or marked uncertain. */
 export const FAULTY_MODES: readonly OffsetsMode[] = [
   { name: "faults", share: 0.2, isFaulty: true },
-  { name: "faults, 10 spans a send", share: 0.05, isFaulty: true, hasDefaultSpans: true },
+  { name: "faults, 10 spans a send", share: 0.1, isFaulty: true, hasDefaultSpans: true },
   { name: "faults, gzip", share: 0.1, isFaulty: true, ...gzip },
   { name: "faults, cured", share: 0.2, isFaulty: true, options: { resendUnacknowledged: true } },
   { name: "faults, idempotent", share: 0.1, isFaulty: true, ...idempotent },
