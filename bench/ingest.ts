@@ -241,6 +241,8 @@ function judge(
     rowsPerSecond: Math.round(rate(one)),
     toRawCopy: ratio(one, raw),
     toSameTableCopy: ratio(one, same),
+    // What Postgres alone makes of the same bytes with all SQL indexes: no writer can come closer to raw COPY.
+    toRawCopyAtMost: ratio(same, raw),
     twoConnectionsToOne: ratio("writer, 2 connections", one),
     sampled10ToContiguous: ratio("writer, 10 % sampled", one),
     sampled1ToContiguous: ratio("writer, 1 % sampled", one),
