@@ -84,7 +84,7 @@ export const bench: Runnable = {
     table(heap);
 
     const throughput = await measureThroughput({
-      messages: short ? 30_000 : 100_000,
+      messages: short ? 20_000 : 100_000,
       rounds,
       progress,
     });
