@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Admin, Consumer, Kafka } from "kafkajs";
+import { CommitBuffer } from "./commit-buffer.ts";
 import { readCommitRecord } from "./commit-record.ts";
 import type { Commit } from "./known.ts";
 import type { Scope } from "./look.ts";
@@ -75,50 +76,6 @@ export async function openCommitStream(kafka: Kafka, admin: Admin, scope: Scope)
   }
   buffer.live();
   return { take: () => buffer.take(), fault: () => fault, stop };
-}
-
-/**
- * Keeps commits between two writes. Of what lay in the topic before, only the first and the last of each position;
- * afterwards, of a run of growing commits of one position the last one, so that every rewind stays visible.
- */
-class CommitBuffer {
-  #isLive = false;
-  readonly #last = new Map<string, Commit>();
-  #commits: (Commit | undefined)[] = [];
-  readonly #at = new Map<string, number>();
-
-  add(commit: Commit): void {
-    const key = `${commit.groupId}\0${commit.topic}\0${commit.partition}`;
-    if (!this.#isLive) {
-      const first = this.#last.get(key)?.first ?? commit.committed ?? undefined;
-      // Deleted and begun again is another beginning.
-      const isBegun = commit.committed !== null && first !== undefined;
-      this.#last.set(key, isBegun ? { ...commit, first } : commit);
-      return;
-    }
-    const at = this.#at.get(key);
-    const was = at === undefined ? undefined : this.#commits[at];
-    const isGrowth =
-      was !== undefined &&
-      was.committed !== null &&
-      commit.committed !== null &&
-      commit.committed >= was.committed;
-    if (isGrowth && at !== undefined) this.#commits[at] = undefined;
-    this.#at.set(key, this.#commits.push(commit) - 1);
-  }
-
-  live(): void {
-    this.#isLive = true;
-    this.#commits = [...this.#last.values()].filter(({ committed }) => committed !== null);
-    this.#last.clear();
-  }
-
-  take(): Commit[] {
-    const taken = this.#commits.filter((it) => it !== undefined);
-    this.#commits = [];
-    this.#at.clear();
-    return taken;
-  }
 }
 
 async function stopConsumer(consumer: Consumer): Promise<void> {
