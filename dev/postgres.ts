@@ -21,6 +21,8 @@ export interface PostgresOptions {
   readonly version?: PostgresVersion;
   /** Server settings of our own, such as {@link FAST_SETTINGS}. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Sorts texts as a language does, such as `en-US`, which most servers do. Default: by bytes. */
+  readonly icuLocale?: string;
   readonly onProgress?: Progress;
 }
 
@@ -68,7 +70,7 @@ export async function startOwnPostgres(options: PostgresOptions = {}): Promise<O
   const version = options.version ?? 18;
   const binaries = findPostgresBinaries(version);
   const [port = 0] = await freePorts(1);
-  const server = new Server(binaries, port, options.settings ?? {});
+  const server = new Server(binaries, port, options);
   try {
     await timed(options.onProgress ?? quiet, `Starting Postgres ${version}`, async () => {
       await server.initialise();
@@ -86,6 +88,7 @@ class Server implements OwnPostgres {
   readonly url: string;
   readonly #binaries: PostgresBinaries;
   readonly #settings: Readonly<Record<string, string>>;
+  readonly #icuLocale: string | undefined;
   readonly #port: number;
   readonly #directory: TemporaryDirectory = temporaryDirectory("postgres");
   readonly #logFile = emptyLog(this.#directory.path, "postgres.log");
@@ -94,10 +97,11 @@ class Server implements OwnPostgres {
   readonly #password = randomBytes(9).toString("base64url");
   #child: Child | undefined;
 
-  constructor(binaries: PostgresBinaries, port: number, settings: Readonly<Record<string, string>>) {
+  constructor(binaries: PostgresBinaries, port: number, options: PostgresOptions) {
     this.#binaries = binaries;
     this.#port = port;
-    this.#settings = settings;
+    this.#settings = options.settings ?? {};
+    this.#icuLocale = options.icuLocale;
     this.url = `postgres://postgres:${this.#password}@127.0.0.1:${port}/postgres`;
   }
 
@@ -110,8 +114,11 @@ class Server implements OwnPostgres {
       chownSync(passwordFile, uid, gid);
     }
     const args = ["--pgdata", this.#data, "--username=postgres", `--pwfile=${passwordFile}`];
+    const icu =
+      this.#icuLocale === undefined ? [] : ["--locale-provider=icu", `--icu-locale=${this.#icuLocale}`];
     await this.#run(this.#binaries.initdb, [
       ...args,
+      ...icu,
       "--auth=password",
       "--encoding=UTF8",
       "--locale=C",

@@ -10,7 +10,8 @@ import { slicesContract } from "./contracts/slices.ts";
 import { writeContract } from "./contracts/write.ts";
 import { databaseUrl } from "./support/services.ts";
 
-// The run's own Postgres is one end of what is supported; here the same claims meet the other end.
+// The run's own Postgres is one end of what is supported and sorts by bytes; here the same claims meet the other end, and a
+// server that sorts as people do, as most are.
 let postgres: OwnPostgres | undefined;
 beforeAll(async () => {
   const client = new Client({ connectionString: databaseUrl() });
@@ -20,7 +21,8 @@ beforeAll(async () => {
   );
   await client.end();
   const version = rows[0]?.major === 15 ? 18 : 15;
-  postgres = await startOwnPostgres({ version, settings: { ...FAST_SETTINGS, max_connections: "100" } });
+  const settings = { ...FAST_SETTINGS, max_connections: "100" };
+  postgres = await startOwnPostgres({ version, settings, icuLocale: "en-US" });
 });
 afterAll(() => postgres?.stop());
 

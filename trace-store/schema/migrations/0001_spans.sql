@@ -56,8 +56,8 @@ CREATE TABLE trail_private.spans (
   status            smallint NOT NULL,     -- OTLP StatusCode, 2 also where error.type is set
   operation         smallint NOT NULL,     -- span/vocabulary.ts Operation
   trace_id          uuid NOT NULL,
-  message_key       text,
-  message_id        text,                  -- the message's own or business id, not its coordinates
+  message_key       text COLLATE "C",      -- compared by bytes: a language's order would cost every write and look-up
+  message_id        text COLLATE "C",      -- the message's own or business id, not its coordinates
   attributes        json NOT NULL,         -- as received; the views show jsonb (RATIONALE: "Why are attributes json, and not jsonb?")
   detail            jsonb,                 -- events, status text, scope, trace state, flags, link attributes; NULL: the resource's is all of it
   CONSTRAINT start_ns_in_range CHECK (start_ns BETWEEN 0 AND 999),
