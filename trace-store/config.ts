@@ -65,7 +65,7 @@ export interface Config {
   readonly tokens: readonly TokenConfig[];
   /** `KAFKA_TRAIL_RETENTION_DAYS`. Default 14, 1 to 3,650. */
   readonly retentionDays: number;
-  /** `KAFKA_TRAIL_SLICE_MINUTES`: length of a slice of time. Default 60, 5 to 10,080. */
+  /** `KAFKA_TRAIL_SLICE_MINUTES`: length of a slice of time. Default 360, 5 to 10,080. */
   readonly sliceMinutes: number;
   /** `KAFKA_TRAIL_BATCH_SPANS_MAX`: rows of one write. Default 5,000, 100 to 50,000. */
   readonly batchSpansMax: number;
@@ -133,6 +133,8 @@ function doorConfig(env: Environment, name: string, port: number): DoorConfig {
   };
 }
 
+/** A look-up without a time opens every slice of the retention: of 14 days, 56. RATIONALE: "How long is a slice?" */
+const SLICE_MINUTES = 360;
 const SPAN_TOPIC = "otlp_spans";
 const INDEXER_GROUP = "kafka-trail-indexer";
 
@@ -148,7 +150,7 @@ function storeConfig(env: Environment) {
     indexerSessionTimeoutMs: env.integer("KAFKA_TRAIL_INDEXER_SESSION_TIMEOUT_MS", 30_000, 6_000, 300_000),
     cluster: env.text("KAFKA_TRAIL_CLUSTER") ?? "",
     retentionDays: env.integer("KAFKA_TRAIL_RETENTION_DAYS", 14, 1, 3_650),
-    sliceMinutes: env.integer("KAFKA_TRAIL_SLICE_MINUTES", 60, 5, 10_080),
+    sliceMinutes: env.integer("KAFKA_TRAIL_SLICE_MINUTES", SLICE_MINUTES, 5, 10_080),
     batchSpansMax: env.integer("KAFKA_TRAIL_BATCH_SPANS_MAX", 5_000, 100, 50_000),
     bufferBytesMax: env.integer("KAFKA_TRAIL_BUFFER_MIB", 32, 8, 4_096) * MEBIBYTE,
     settleMs: env.integer("KAFKA_TRAIL_SETTLE_MS", 60_000, 0, 3_600_000),
