@@ -1,4 +1,4 @@
-import { migratedDatabase, type TestDatabase } from "./support/database.ts";
+import { emptyDatabase, migratedDatabase, type TestDatabase } from "./support/database.ts";
 import { runProgram } from "./support/doors.ts";
 import { startTestIndexer, type TestIndexer } from "./support/indexer.ts";
 import { aSpan, encodeTraces } from "./support/otlp.ts";
@@ -89,13 +89,13 @@ test.each([
 });
 
 test("an operation on a database that is not the store's says which command makes it one", async () => {
-  const { rows } = await database.pool.query<{ name: string }>("SELECT current_database() AS name");
-  const elsewhere = database.url.replace(`/${rows[0]?.name}`, "/postgres");
-  const strange = createOperations(readConfig({ DATABASE_URL: elsewhere }), "1.2.3", () =>
+  const elsewhere = await emptyDatabase();
+  const strange = createOperations(readConfig({ DATABASE_URL: elsewhere.url }), "1.2.3", () =>
     createLog("silent"),
   );
 
   const { code, stderr } = await runProgram(["quarantine", "ls"], strange);
+  await elsewhere.drop();
 
   expect(code).toBe(1);
   expect(stderr).toContain("has no schema of kafka-trail");
