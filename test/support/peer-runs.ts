@@ -66,9 +66,13 @@ export interface PeerRun {
 
 /** A whole capture, byte for byte as the exporters sent it. */
 export function capturedRun(peer: "java-plain" | "go-kotel"): PeerRun {
-  const bytes = gunzipSync(readFileSync(join(FOLDER, `${peer}.binpb.gz`)));
   const truth = gunzipSync(readFileSync(join(FOLDER, `${peer}.truth.json.gz`))).toString();
-  return { bodies: delimited(bytes), truth: JSON.parse(truth) as Truth };
+  return { bodies: capturedBodies(peer), truth: JSON.parse(truth) as Truth };
+}
+
+/** The request bodies of a capture. */
+export function capturedBodies(peer: "java-plain" | "go-kotel" | "python-mixed"): Buffer[] {
+  return delimited(gunzipSync(readFileSync(join(FOLDER, `${peer}.binpb.gz`))));
 }
 
 /** Bodies, each behind its length as a varint. */

@@ -2,6 +2,7 @@ import { type ClientBase } from "pg";
 import type { SpanRow } from "../span/span-row.ts";
 import type { WritePart } from "../span/write-part.ts";
 import { clustered, Dictionary, hashed, named } from "./dictionary.ts";
+import { UnplacedTopics } from "./unplaced-topics.ts";
 
 /** How many names each dictionary table may hold. A span with a name beyond that keeps it in its own detail. */
 export interface DictionaryCaps {
@@ -28,6 +29,7 @@ export class Dictionaries {
   readonly consumerGroups: Dictionary;
   readonly resources: Dictionary;
   readonly #all: readonly Dictionary[];
+  readonly #unplaced: UnplacedTopics;
 
   constructor(caps: DictionaryCaps = DEFAULT_DICTIONARY_CAPS) {
     this.services = new Dictionary(named("services", "service_id"), caps.services);
@@ -39,9 +41,10 @@ export class Dictionaries {
     );
     this.resources = new Dictionary(hashed("resources", "resource_id"), caps.resources);
     this.#all = [this.services, this.spanNames, this.topics, this.consumerGroups, this.resources];
+    this.#unplaced = new UnplacedTopics(this.topics);
   }
 
-  /** Makes `idOf` answer for every name in `parts`. The client must not be in a transaction. */
+  /** Makes `idOf` answer for every name in `parts`, and keeps which topics have handlings without an offset. The client must not be in a transaction. */
   async lookUp(client: ClientBase, parts: readonly Pick<WritePart, "rows">[]): Promise<void> {
     for (const dictionary of this.#all) dictionary.expire();
     let [service, resource]: [string?, string?] = [];
@@ -55,10 +58,12 @@ export class Dictionaries {
         this.spanNames.want(row.name);
         if (row.topic !== null) this.topics.want(row.topic, row.cluster);
         if (row.consumerGroup !== null) this.consumerGroups.want(row.consumerGroup, row.cluster);
+        this.#unplaced.see(row);
         for (const range of row.ranges) this.topics.want(range.topic, row.cluster);
       }
     }
     for (const dictionary of this.#all) await dictionary.fetchWanted(client);
+    await this.#unplaced.keep(client);
   }
 
   /** True when one of the span's names found no room. */
@@ -76,5 +81,6 @@ export class Dictionaries {
   /** Forgets everything, as what answers after a lost connection may be another database. */
   forget(): void {
     for (const dictionary of this.#all) dictionary.forget();
+    this.#unplaced.forget();
   }
 }

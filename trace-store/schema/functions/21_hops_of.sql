@@ -9,7 +9,7 @@ BEGIN
   ), r AS MATERIALIZED (
     SELECT DISTINCT u.trace_id, u.span_id, u.topic_id, u.partition, u.consumer_group_id, u.role, o.message_offset
     FROM unnest(told) u CROSS JOIN LATERAL generate_series(u.first_offset, u.last_offset) AS o (message_offset)
-    WHERE u.role IN (1, 2, 3, 11)
+    WHERE u.role IN (1, 2, 3, 11, 20, 21)
   ), m AS (
     SELECT s.trace_id, s.span_id, s.parent_span_id, s.start_time, s.start_ns, s.duration_ns, s.service_id, s.span_name_id,
       s.topic_id, s.partition, s.message_offset, s.consumer_group_id, s.message_key, s.message_id, s.attempt, s.operation,
@@ -31,10 +31,11 @@ BEGIN
     UNION ALL
     SELECT s.trace_id, s.span_id, s.parent_span_id, s.start_time, s.start_ns, s.duration_ns, s.service_id, s.span_name_id,
       r.topic_id, r.partition, r.message_offset, r.consumer_group_id, NULL, NULL, s.attempt, s.operation,
-      CASE r.role WHEN 3 THEN 'error' WHEN 11 THEN 'in_progress' ELSE 'ok' END,
+      CASE WHEN r.role = 3 OR r.role >= 20 AND s.status = 2 THEN 'error' WHEN r.role = 11 THEN 'in_progress' ELSE 'ok' END,
       s.attributes, s.detail
     FROM s JOIN r ON r.trace_id = s.trace_id AND r.span_id = s.span_id
-    WHERE (s.operation = 2 AND r.role = 1 OR s.operation = 4 AND r.role IN (2, 3) OR s.operation = 6 AND r.role = 11)
+    WHERE (s.operation = 2 AND r.role = 1 OR s.operation = 4 AND r.role IN (2, 3) OR s.operation = 6 AND r.role = 11
+      OR s.operation IN (3, 4) AND r.role >= 20)
       AND NOT (s.operation = 6 AND EXISTS (
         SELECT FROM s f WHERE f.trace_id = s.trace_id AND (f.operation = 4 AND f.span_id = s.parent_span_id
           OR f.operation = 6 AND f.parent_span_id = s.parent_span_id AND (f.duration_ns, f.span_id) > (s.duration_ns, s.span_id))))
@@ -42,7 +43,7 @@ BEGIN
         SELECT FROM s f WHERE f.trace_id = r.trace_id AND f.topic_id = r.topic_id AND f.partition = r.partition
           AND f.message_offset = r.message_offset
           AND (r.role = 1 AND f.operation IN (1, 2)
-            OR r.role <> 1 AND f.operation = 4 AND f.consumer_group_id IS NOT DISTINCT FROM r.consumer_group_id))
+            OR r.role IN (2, 3, 11) AND f.operation = 4 AND f.consumer_group_id IS NOT DISTINCT FROM r.consumer_group_id))
   ), named AS (
     SELECT m.*,
       coalesce(m.message_id, CASE WHEN m.message_offset IS NOT NULL THEN

@@ -2,7 +2,7 @@
 -- to which the ranges belong: ranges are found by offset, their spans by trace. Of one group: its own, and those of none.
 CREATE OR REPLACE FUNCTION trail_private.gather_offsets(
   topics int[], in_partition int, offsets bigint[], born_at timestamptz, died_at timestamptz, only_group text DEFAULT NULL,
-  OUT gathered trail_private.spans[], OUT told trail_private.offset_ranges[]
+  OUT gathered trail_private.spans[], OUT told trail_private.offset_ranges[], OUT is_led boolean
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
   some_spans trail_private.spans[];
@@ -15,8 +15,10 @@ DECLARE
   last_start timestamptz;
   groups int[];
   asked int8multirange;
+  is_unplaced boolean;
 BEGIN
   told := '{}';
+  is_led := false;
   IF only_group IS NOT NULL THEN
     groups := trail_private.consumer_group_ids(only_group, NULL);
   END IF;
@@ -60,17 +62,21 @@ BEGIN
   SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id), min(r.start_time), max(r.start_time)
     INTO traces, span_ids, first_start, last_start
     FROM unnest(told) r WHERE r.role IN (1, 2, 3, 10, 11);
-  IF traces IS NULL THEN
-    gathered := trail_private.with_senders(gathered, told);
-    RETURN;
+  IF traces IS NOT NULL THEN
+    -- A range has its span's start: only those slices are opened. Not "= ANY (starts)": that closes none, and takes another index.
+    SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
+      WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids) AND s.start_time BETWEEN first_start AND last_start;
+    gathered := gathered || some_spans;
+    SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans
+      FROM trail_private.odd_time_spans o WHERE o.trace_id = ANY (traces) AND o.span_id = ANY (span_ids);
+    gathered := gathered || some_spans;
   END IF;
-  -- A range has its span's start: only those slices are opened. Not "= ANY (starts)": that closes none, and takes another index.
-  SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
-    WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids) AND s.start_time BETWEEN first_start AND last_start;
-  gathered := gathered || some_spans;
-  SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans
-    FROM trail_private.odd_time_spans o WHERE o.trace_id = ANY (traces) AND o.span_id = ANY (span_ids);
-  gathered := trail_private.with_senders(gathered || some_spans, told);
+  is_unplaced := EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics));
+  gathered := trail_private.with_senders(gathered, told, is_unplaced);
+  -- Only of topics with such spans: elsewhere this costs one look into a tiny table.
+  IF is_unplaced THEN
+    SELECT u.gathered, u.told, u.is_led INTO gathered, told, is_led FROM trail_private.with_unplaced(topics, in_partition, offsets, gathered, told) u;
+  END IF;
 END $$;
 
-COMMENT ON FUNCTION trail_private.gather_offsets IS 'Fetches the spans and ranges that speak of some messages of one partition.';
+COMMENT ON FUNCTION trail_private.gather_offsets IS 'Fetches the spans and ranges that speak of some messages of one partition; is_led: some of them only by their senders.';

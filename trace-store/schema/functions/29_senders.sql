@@ -1,7 +1,8 @@
 -- Most instrumentations do not know a sent message's offset (Python's, OpenTelemetry's kafkajs, Spring). Whoever handled the
 -- message does, and is its sender's child, or has a single link, to the sender: so the sender's span is fetched and given
 -- the place. Never where handlings of two places lead to it: then somebody sent a copy on with the old context.
-CREATE OR REPLACE FUNCTION trail_private.with_senders(gathered trail_private.spans[], told trail_private.offset_ranges[])
+CREATE OR REPLACE FUNCTION trail_private.with_senders(
+  gathered trail_private.spans[], told trail_private.offset_ranges[], with_own boolean DEFAULT false)
 RETURNS trail_private.spans[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
   handled trail_private.spans[];
@@ -22,7 +23,8 @@ BEGIN
   SELECT array_agg(h) INTO handled FROM s h
     WHERE h.operation IN (3, 4) AND h.kind = 5 AND h.message_offset IS NOT NULL AND h.partition IS NOT NULL
       -- Spans that count attempts are kafka-trail's own, whose senders know their offsets wherever they can be known.
-      AND h.attempt IS NULL
+      -- Elsewhere than on a topic that others send to as well: with_own.
+      AND (with_own OR h.attempt IS NULL)
       AND NOT EXISTS (SELECT FROM s p WHERE p.operation IN (1, 2) AND p.message_offset = h.message_offset AND p.partition = h.partition
         AND p.topic_id = h.topic_id)
       AND NOT EXISTS (SELECT FROM unnest(told) r WHERE r.role = 1 AND r.topic_id = h.topic_id AND r.partition = h.partition

@@ -46,3 +46,21 @@ CREATE OR REPLACE FUNCTION trail_private.reason_of(
 $$;
 
 COMMENT ON FUNCTION trail_private.reason_of IS 'What a verdict rests on, in words.';
+
+-- How it was concluded that a handling whose span tells no offset was of this message: see with_unplaced.
+CREATE OR REPLACE FUNCTION trail_private.lead_of(ruling text, lead int, failed bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE
+    WHEN coalesce(lead, 0) = 0 OR ruling NOT IN ('DEAD_LETTERED', 'FORWARDED', 'DELIVERED', 'PROCESSED', 'RETRYING', 'FAILED') THEN ''
+    WHEN lead = 20 THEN '; its span tells no offset, but leads to the sender of this message'
+    ELSE '; its span tells no offset, but links to the senders of several messages, this one''s among them'
+      || CASE WHEN failed > 0 THEN ', and not which of them failed' ELSE '' END
+  END
+$$;
+
+COMMENT ON FUNCTION trail_private.lead_of IS 'By what an attempt without an offset is one of this message, in words.';
+
+CREATE OR REPLACE FUNCTION trail_private.doubt_of(service text, copied_to text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT format('service %s handled several messages in one span, this one among them, and sent to %s from there; which of them, its spans do not tell', service, copied_to)
+$$;
+
+COMMENT ON FUNCTION trail_private.doubt_of IS 'Why an attempt that was ok does not tell what became of a message, in words.';

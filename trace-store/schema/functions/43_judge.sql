@@ -20,6 +20,10 @@ DECLARE
   copied_groups text[];
   dead_letters text[];
   retries text[];
+  of_many record;
+  doubted_offsets bigint[];
+  doubted_groups text[];
+  doubted_to text[];
 BEGIN
   SELECT * INTO life FROM trail_private.life_of(topics, in_partition, (SELECT max(o) FROM unnest(offsets) o), as_of);
   SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_group);
@@ -29,7 +33,8 @@ BEGIN
       array_agg(h.trace_id) AS traces, array_agg(('x' || h.span_id)::bit(64)::bigint) AS spans,
       min(h.start_time) AS started_at, max(h.start_time + h.duration) AS ended_at
     INTO handled FROM unnest(hops) h
-    WHERE h.operation IN ('process', 'receive', 'in_progress') AND (only_group IS NULL OR h.consumer_group = only_group);
+    WHERE h.operation IN ('process', 'receive', 'in_progress') AND (only_group IS NULL OR h.consumer_group = only_group)
+      AND (NOT got.is_led OR (h.trace_id, ('x' || h.span_id)::bit(64)::bigint) NOT IN (SELECT r.trace_id, r.span_id FROM unnest(got.told) r WHERE r.role = 21));
   -- Without an attempt, and without a copy that names its origin, there is none to look for.
   IF handled.offsets IS NOT NULL OR EXISTS (SELECT FROM unnest(got.told) r WHERE r.role = 10) THEN
     SELECT array_agg(f.message_offset), array_agg(f.consumer_group), array_agg(f.dead_lettered_to), array_agg(f.forwarded_to)
@@ -38,6 +43,20 @@ BEGIN
           max(f.to_place) FILTER (WHERE NOT f.is_dead_letter) AS forwarded_to
         FROM trail_private.forwards_of(got.gathered, got.told, coalesce(handled.offsets, '{}'), coalesce(handled.groups, '{}'),
           coalesce(handled.traces, '{}'), coalesce(handled.spans, '{}'), handled.started_at, handled.ended_at, topics, in_partition) f
+        GROUP BY f.message_offset, f.consumer_group) f;
+  END IF;
+  -- What was sent below the handling of many messages may be a copy of any of them.
+  IF got.is_led THEN
+    SELECT array_agg(h.message_offset) AS offsets, array_agg(coalesce(h.consumer_group, chr(1) || h.service)) AS groups,
+        array_agg(h.trace_id) AS traces, array_agg(r.span_id) AS spans,
+        min(h.start_time) AS started_at, max(h.start_time + h.duration) AS ended_at
+      INTO of_many FROM unnest(got.told) r
+      JOIN unnest(hops) h ON h.trace_id = r.trace_id AND ('x' || h.span_id)::bit(64)::bigint = r.span_id AND h.message_offset = r.first_offset
+      WHERE r.role = 21 AND (only_group IS NULL OR h.consumer_group = only_group);
+    SELECT array_agg(f.message_offset), array_agg(f.consumer_group), array_agg(f.copied_to) INTO doubted_offsets, doubted_groups, doubted_to
+      FROM (SELECT f.message_offset, f.consumer_group, string_agg(DISTINCT f.to_topic, ', ') AS copied_to
+        FROM trail_private.forwards_of('{}', '{}', of_many.offsets, of_many.groups, of_many.traces, of_many.spans,
+          of_many.started_at, of_many.ended_at, topics, in_partition) f
         GROUP BY f.message_offset, f.consumer_group) f;
   END IF;
 
@@ -99,9 +118,16 @@ BEGIN
   ), hidden AS MATERIALIZED (
     SELECT o.at, coalesce(v.ranges @> o.at, false) OR EXISTS (SELECT FROM told t WHERE t.at = o.at AND t.role = 6) AS is_hidden
     FROM unnest(offsets) AS o (at) CROSS JOIN voids v
+  ), doubts AS MATERIALIZED (
+    SELECT * FROM unnest(doubted_offsets, doubted_groups, doubted_to) AS d (at, grp, copied_to)
+  ), leads AS MATERIALIZED (
+    SELECT r.trace_id, r.span_id, r.first_offset AS at, r.role FROM unnest(got.told) r WHERE got.is_led AND r.role IN (20, 21)
   ), tried AS MATERIALIZED (
     SELECT h.message_offset AS at, coalesce(h.consumer_group, chr(1) || h.service) AS grp,
       count(*) FILTER (WHERE h.status = 'ok') AS ok,
+      count(*) FILTER (WHERE h.status = 'ok' AND l.role IS DISTINCT FROM 21) AS ok_alone,
+      -- 0 where an attempt names the message itself: then nothing had to be concluded.
+      min(coalesce(l.role, 0)) AS lead,
       count(*) FILTER (WHERE h.status = 'error') AS failed,
       bool_or(h.status = 'in_progress' AND h.start_time + h.duration > as_of - interval '2 minutes') AS is_in_progress,
       min(h.start_unix_nano) AS first_ns,
@@ -111,6 +137,7 @@ BEGIN
       (array_agg(h ORDER BY h.status = 'ok' DESC, CASE WHEN h.status = 'ok' THEN h.start_unix_nano ELSE -h.start_unix_nano END))[1] AS decisive,
       min(h.service) AS service
     FROM unnest(hops) h
+    LEFT JOIN leads l ON l.trace_id = h.trace_id AND l.span_id = ('x' || h.span_id)::bit(64)::bigint AND l.at = h.message_offset
     WHERE h.operation IN ('process', 'receive', 'in_progress') AND (only_group IS NULL OR h.consumer_group = only_group)
     GROUP BY 1, 2
   ), nameless AS MATERIALIZED (
@@ -132,6 +159,7 @@ BEGIN
     SELECT c.at, c.grp, p.group_id, p.committed, p.committed_max, p.first_position, p.is_gone, p.gone_at, p.since,
       coalesce(t.ok, 0) AS ok, coalesce(t.failed, 0) AS failed, coalesce(t.is_in_progress, false) AS is_in_progress,
       t.first_ns, t.started_at, t.ended_at, t.decisive, t.service, t.at IS NOT NULL AS is_tried,
+      t.lead, CASE WHEN t.ok_alone = 0 THEN d.copied_to END AS maybe_copied_to,
       f.dead_lettered_to, f.forwarded_to, coalesce(h.is_hidden, false) AS is_hidden,
       s.sent_at, s.sent_ns, s.acknowledged_ns, s.trace_id AS sent_trace_id, s.message_key,
       coalesce(p.expired @> c.at, false) AS is_expired,
@@ -143,6 +171,7 @@ BEGIN
     LEFT JOIN positions p ON p.grp = c.grp
     LEFT JOIN tried t ON t.at = c.at AND t.grp IS NOT DISTINCT FROM c.grp
     LEFT JOIN copies f ON f.at = c.at AND f.grp = c.grp
+    LEFT JOIN doubts d ON d.at = c.at AND d.grp = c.grp
     LEFT JOIN hidden h ON h.at = c.at
     LEFT JOIN sent s ON s.at = c.at
     LEFT JOIN traced w ON w.grp = c.grp
@@ -162,10 +191,14 @@ BEGIN
       r.committed, r.committed_max, r.is_hidden, coalesce(r.is_before_group, false), r.is_expired,
       life.is_broker_seen AND NOT coalesce(r.is_gone, false), r.is_sent_since_group, r.is_settled, r.is_skipped) AS ruling
     FROM ruled r
+  ), doubted AS (
+    -- Whoever catches and forwards ends well: where the copy may be of this message, that says nothing.
+    SELECT j.*, j.maybe_copied_to IS NOT NULL AND j.ruling IN ('DELIVERED', 'PROCESSED') AS is_doubted FROM judged j
   )
-  SELECT j.at, j.named, j.ruling,
-    trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, n.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
-      j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start),
+  SELECT j.at, j.named, CASE WHEN j.is_doubted THEN 'UNKNOWN' ELSE j.ruling END,
+    CASE WHEN j.is_doubted THEN trail_private.doubt_of(j.service, j.maybe_copied_to) ELSE trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, n.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
+      j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start)
+      || trail_private.lead_of(j.ruling, j.lead, j.failed) END,
     CASE j.ruling WHEN 'DEAD_LETTERED' THEN j.dead_lettered_to WHEN 'FORWARDED' THEN j.forwarded_to END,
     j.ok + j.failed, j.failed, j.started_at, j.ended_at,
     -- greatest() passes over NULL: what is not known is not 0.
@@ -186,7 +219,7 @@ BEGIN
       CASE WHEN j.group_id IS NOT NULL AND NOT life.is_broker_seen THEN 'incomplete' END], NULL),
     (j.decisive).trace_id, (j.decisive).span_id, j.sent_at, j.message_key, j.sent_trace_id,
     j.rewound_to, j.rewound_at
-  FROM judged j LEFT JOIN trail_private.group_states st ON st.consumer_group_id = j.group_id LEFT JOIN nameless n ON n.at = j.at
+  FROM doubted j LEFT JOIN trail_private.group_states st ON st.consumer_group_id = j.group_id LEFT JOIN nameless n ON n.at = j.at
   ORDER BY j.at, j.named NULLS LAST, j.service;
 END $$;
 
