@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Kafka, logLevel, type Message, type Producer } from "kafkajs";
+import { Kafka, logLevel, type Message, type Producer, type RecordMetadata } from "kafkajs";
 import type { Library } from "./library.ts";
 import { messagesOf, PARTITIONS, type LossLane } from "./loss-lanes.ts";
 import { collectSpans, type CollectedSpans } from "./spans.ts";
@@ -10,13 +10,19 @@ import { collectSpans, type CollectedSpans } from "./spans.ts";
  */
 const RETRY = { initialRetryTime: 1_000, maxRetryTime: 2_000, retries: 30 };
 
+export interface ResolvedSend {
+  readonly messages: number;
+  /** Partitions for which the client told the app an offset. */
+  readonly acknowledged: ReadonlySet<number>;
+}
+
 /** What one lane sent, and what the app was told. */
 export class LossClient {
   readonly lane: LossLane;
   readonly topic: string;
   readonly spans: CollectedSpans = collectSpans();
-  /** Messages of each send that the client resolved, by its number. */
-  readonly resolved = new Map<number, number>();
+  /** Each send that the client resolved, by its number. */
+  readonly resolved = new Map<number, ResolvedSend>();
   rejected = 0;
   readonly #producer: Producer;
 
@@ -59,14 +65,13 @@ export class LossClient {
   /** Sends once; what rejects is not sent again, but for a transaction, which the app begins anew. */
   async send(send: number, count: number): Promise<void> {
     const messages = messagesOf(this.lane, send, count);
+    const deliver = async () =>
+      this.resolved.set(send, { messages: count, acknowledged: await this.#deliver(messages) });
     try {
-      await this.#deliver(messages);
-      this.resolved.set(send, count);
+      await deliver();
     } catch {
       this.rejected++;
-      if (this.lane.isTransactional !== true) return;
-      await this.#deliver(messages);
-      this.resolved.set(send, count);
+      if (this.lane.isTransactional === true) await deliver();
     }
   }
 
@@ -74,13 +79,15 @@ export class LossClient {
     return this.#producer.disconnect();
   }
 
-  async #deliver(messages: Message[]): Promise<void> {
+  async #deliver(messages: Message[]): Promise<ReadonlySet<number>> {
+    const partitionsOf = (told: RecordMetadata[]) => new Set(told.map(({ partition }) => partition));
     if (this.lane.isTransactional !== true)
-      return void (await this.#producer.send({ topic: this.topic, messages }));
+      return partitionsOf(await this.#producer.send({ topic: this.topic, messages }));
     const transaction = await this.#producer.transaction();
     try {
-      await transaction.send({ topic: this.topic, messages });
+      const told = await transaction.send({ topic: this.topic, messages });
       await transaction.commit();
+      return partitionsOf(told);
     } catch (error) {
       await transaction.abort();
       throw error;

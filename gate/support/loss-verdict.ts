@@ -19,9 +19,14 @@ export interface LossVerdict {
   readonly reported: number;
   /** Sends that lost and were not reported. */
   readonly unreported: number;
-  /** Sends that lost nothing and were reported as having lost. */
+  /** Sends that lost nothing, of which the client acknowledged every message, and that were reported. */
   readonly falselyReported: number;
-  /** Messages that were named one by one as lost, and are not; or are, and were not named. */
+  /**
+   * Messages that the client told the app no offset for, and that are in the log: the broker wrote them down, and went
+   * before it answered. That they are unacknowledged is right to say, and that they are not lost nobody can know.
+   */
+  readonly storedUnanswered: number;
+  /** Messages that were named one by one as unacknowledged, and are stored and acknowledged; or are lost, and were not named. */
   readonly misnamed: number;
   /** Messages that were sent again; each is named on its span. */
   readonly resent: number;
@@ -52,20 +57,25 @@ export async function judgeLoss(kafka: Kafka, client: LossClient): Promise<LossV
   );
   const reports = reportsOf(client.spans.ended);
   const count = { sendsThatLost: 0, lost: 0, doubled: 0, reported: 0, unreported: 0, falselyReported: 0 };
+  let storedUnanswered = 0;
   let misnamed = 0;
   let resent = 0;
   let resentAstray = 0;
-  for (const [send, messages] of client.resolved) {
+  for (const [send, { messages, acknowledged }] of client.resolved) {
     const report = reports.get(send);
     let lostHere = 0;
+    let unansweredHere = 0;
     for (let i = 0; i < messages; i++) {
       const value = `${send}:${i}`;
       const found = places.get(value) ?? [];
       if (found.length === 0) lostHere++;
       if (found.length > 1) count.doubled++;
+      const isUnanswered = found.length === 1 && !acknowledged.has(Number(found[0]?.split("/")[1]));
+      if (isUnanswered) unansweredHere++;
       // After a retry that moved messages nobody can name them, and nobody does.
       const isNamed = report?.unacknowledged.has(value) === true;
-      if (client.lane.mode === "watching" && report?.isSuspect !== true && isNamed !== (found.length === 0))
+      const isToBeNamed = found.length === 0 || isUnanswered;
+      if (client.lane.mode === "watching" && report?.isSuspect !== true && isNamed !== isToBeNamed)
         misnamed++;
       const resentTo = report?.resent.get(value);
       if (resentTo === undefined) continue;
@@ -73,16 +83,18 @@ export async function judgeLoss(kafka: Kafka, client: LossClient): Promise<LossV
       if (!found.includes(resentTo)) resentAstray++;
     }
     count.lost += lostHere;
+    storedUnanswered += unansweredHere;
     if (lostHere > 0) count.sendsThatLost++;
     if (report?.isReported === true) count.reported++;
     if (lostHere > 0 && report?.isReported !== true) count.unreported++;
-    if (lostHere === 0 && report?.isReported === true) count.falselyReported++;
+    if (lostHere + unansweredHere === 0 && report?.isReported === true) count.falselyReported++;
   }
   return {
     run: nameOf(client.lane),
     resolved: client.resolved.size,
     rejected: client.rejected,
     ...count,
+    storedUnanswered,
     misnamed,
     resent,
     resentAstray,
