@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Runnable, RunOptions } from "../dev/contract.ts";
 import { startKafka } from "../dev/kafka.ts";
+import { startPostgres } from "../dev/postgres.ts";
 import { waitUntil } from "../dev/wait.ts";
 import { slicedDatabase } from "../test/support/sliced-database.ts";
 import { LOOKED } from "../trace-store/watch/start-watcher.ts";
@@ -45,15 +46,17 @@ export const bench: Runnable = {
   async run(options) {
     const size = options.short ? SHORT : FULL;
     const kafka = await startKafka({ onProgress: options.progress });
+    const postgres = await startPostgres({ onProgress: options.progress });
     const all = { topics: size.topics, groups: Math.max(size.groups, size.manyGroups) };
     const cluster = await makeWatchedCluster(kafka.brokers, all, options.progress);
     try {
       const figures: Figures[] = [];
       for (const way of ["poll", "consumer_offsets"]) {
-        figures.push(await measure(cluster, way, size.groups, size.cycles, options));
+        figures.push(await measure(cluster, postgres.url, way, size.groups, size.cycles, options));
       }
       // Ten times the groups may take longer; what is on its way at once stays the same.
-      if (size.manyGroups > 0) figures.push(await measure(cluster, "poll", size.manyGroups, 1, options));
+      if (size.manyGroups > 0)
+        figures.push(await measure(cluster, postgres.url, "poll", size.manyGroups, 1, options));
       options.table(figures.map((it) => ({ ...it, brokerCoreShare: it.brokerCoreShare ?? "not known" })));
       const tooMuch = figures.filter(
         (it) =>
@@ -72,7 +75,7 @@ export const bench: Runnable = {
       };
     } finally {
       await cluster.drop();
-      await kafka.stop();
+      await Promise.all([kafka.stop(), postgres.stop()]);
     }
   },
 };
@@ -80,13 +83,14 @@ export const bench: Runnable = {
 /** Lets everything move once in each period, and takes the watcher's own time over whole periods. */
 async function measure(
   cluster: WatchedCluster,
+  server: string,
   way: string,
   groups: number,
   cycles: number,
   { progress }: RunOptions,
 ): Promise<Figures> {
   progress(`${way}: the first look, which learns everything`);
-  const database = await slicedDatabase();
+  const database = await slicedDatabase(server);
   const looks: { tookMs: number; commits: number }[] = [];
   const child = fork(
     join(__dirname, "support", "watcher-process.js"),
