@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import * as fc from "fast-check";
 import type { PoolClient } from "pg";
 import type { Runnable, RunOptions } from "../dev/contract.ts";
+import { startPostgres } from "../dev/postgres.ts";
 import { compareHistories, describeDifference } from "../test/support/histories/compare.ts";
 import { histories } from "../test/support/histories/simulate.ts";
 import type { TestDatabase } from "../test/support/database.ts";
@@ -25,11 +26,12 @@ export const gate: Runnable = {
   async run(options) {
     const seed = Number(options.args["seed"] ?? Date.now() % 1_000_000);
     const total = Number(options.args["histories"] ?? (options.short ? HISTORIES_SHORT : HISTORIES));
+    const postgres = await startPostgres({ onProgress: options.progress });
     const databases: TestDatabase[] = [];
     const clients: PoolClient[] = [];
     try {
       for (let lane = 0; lane < LANES; lane++) {
-        const database = await slicedDatabase();
+        const database = await slicedDatabase(postgres.url);
         databases.push(database);
         clients.push(await database.pool.connect());
       }
@@ -54,6 +56,7 @@ export const gate: Runnable = {
     } finally {
       for (const client of clients) client.release();
       for (const database of databases) await database.drop();
+      await postgres.stop();
     }
   },
 };
