@@ -1,4 +1,5 @@
 import type { Runnable, RunOptions } from "../dev/contract.ts";
+import { STORE_SETTINGS } from "../dev/postgres.ts";
 import { waitUntil } from "../dev/wait.ts";
 import {
   isWhole,
@@ -68,9 +69,8 @@ async function run({ short, progress, table, args }: RunOptions) {
       run: () => drain({ spans: small, mutant: ENDLESS_BUFFER }, standStill),
     },
   ];
-  return withServices(progress, () =>
-    runTrials(short ? [whole] : [whole, ...others], { progress, table, args }),
-  );
+  const trials = short ? [whole] : [whole, ...others];
+  return withServices(progress, () => runTrials(trials, { progress, table, args }), STORE_SETTINGS);
 }
 
 export const gate: Runnable = {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Client } from "pg";
-import { startPostgres } from "../../dev/postgres.ts";
+import { startPostgres, STORE_SETTINGS } from "../../dev/postgres.ts";
 import { migrate } from "../../trace-store/schema/migrate.ts";
 
 /** A database for one bench. */
@@ -19,8 +19,7 @@ export async function benchDatabase(
   progress: (line: string) => void,
   keptName?: string,
 ): Promise<BenchDatabase> {
-  const settings = { shared_buffers: "1GB", max_wal_size: "6GB" };
-  const postgres = await startPostgres({ settings, onProgress: progress });
+  const postgres = await startPostgres({ settings: STORE_SETTINGS, onProgress: progress });
   const name = `kafka_trail_bench_${keptName ?? randomBytes(4).toString("hex")}`;
   const admin = new Client({ connectionString: postgres.url });
   await admin.connect();
