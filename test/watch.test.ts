@@ -71,7 +71,7 @@ test.each(["consumer_offsets", "poll"] as const)(
     await untilRow(database, POSITION, [topic, group], { committed: 3, committed_max: 8, incarnation: 1 });
     const { rows: changes } = await database.pool.query(
       `SELECT c.committed::int FROM trail_private.group_position_changes c JOIN trail_private.topics t USING (topic_id)
-     WHERE t.cluster = $1 ORDER BY c.committed_at`,
+     WHERE t.cluster = $1 AND t.name = $1 ORDER BY c.committed_at`,
       [topic],
     );
     expect(changes.map((it) => it.committed)).toEqual([8, 3]);

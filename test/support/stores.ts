@@ -1,4 +1,5 @@
-import { Client } from "pg";
+import type { Client } from "pg";
+import { withClient as lendClient } from "../../trace-store/postgres-client.ts";
 import { ensureSlices } from "../../trace-store/schema/slices.ts";
 import { createWriter, type Writer, type WriterOptions } from "../../trace-store/write/writer.ts";
 import { migratedDatabase, type TestDatabase, type TestServer } from "./database.ts";
@@ -30,17 +31,8 @@ export async function makeSlices(databaseUrl: string, now = new Date()): Promise
 }
 
 /** Lends a connection. */
-export async function withClient<T>(databaseUrl: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: databaseUrl });
-  // A test that puts it out knows about it from its query.
-  client.on("error", () => undefined);
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
+export const withClient = <T>(databaseUrl: string, work: (client: Client) => Promise<T>): Promise<T> =>
+  lendClient(databaseUrl, "kafka-trail test", work);
 
 /** Makes a store of a test's own. */
 export async function aStore(server?: TestServer, options: Partial<WriterOptions> = {}): Promise<TestStore> {

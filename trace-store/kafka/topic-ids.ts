@@ -11,14 +11,15 @@ const METADATA = { key: 3, version: 12 };
  *
  * Returns 32 hex characters by topic name; topics that do not exist are left out. kafkajs 2.2.4 speaks Metadata up to
  * version 6, which knows no ids, so the request is written here and sent through its connection, TLS and SASL included.
- * Brokers before 2.8 do not know it: they close the connection, and this throws.
+ * Brokers before 2.8 do not know it, and close the connection when asked: they are not, and the map is empty.
  */
 export async function fetchTopicIds(kafka: Kafka, topics: readonly string[]): Promise<Map<string, string>> {
   const cluster = openCluster(kafka);
   await cluster.connect();
   try {
     await cluster.refreshMetadata();
-    return await askForTopicIds(await cluster.findControllerBroker(), topics);
+    const broker = await cluster.findControllerBroker();
+    return tellsTopicIds(broker) ? await askForTopicIds(broker, topics) : new Map();
   } finally {
     await cluster.disconnect();
   }

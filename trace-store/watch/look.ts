@@ -8,9 +8,6 @@ const REQUESTS_MAX = 20;
 /** Groups described by one call, which first asks for the coordinator of each, for all of them at once. */
 const DESCRIBED_MAX = REQUESTS_MAX;
 
-/** Refusals in a row after which the broker is taken to be too old for topic ids. */
-const TOPIC_ID_FAILURES_MAX = 3;
-
 export type { LogRange };
 
 /** One topic as the broker shows it. */
@@ -48,7 +45,6 @@ export class Look {
   readonly #kafka: Kafka;
   readonly #admin: Admin;
   readonly #scope: Scope;
-  #topicIdFailures = 0;
 
   constructor(kafka: Kafka, admin: Admin, scope: Scope) {
     this.#kafka = kafka;
@@ -63,7 +59,8 @@ export class Look {
   /** Every watched topic; `unread` names those that could not be read this time. */
   async topics(): Promise<{ topics: TopicLook[]; unread: string[] }> {
     const names = (await this.#admin.listTopics()).filter((it) => this.#scope.isTopicWatched(it));
-    const ids = await this.#topicIds(names);
+    // A broker before 2.8 tells none: a topic made anew is then known by its log end, which goes backwards.
+    const ids = names.length === 0 ? new Map<string, string>() : await fetchTopicIds(this.#kafka, names);
     try {
       const logs = await fetchLogRanges(this.#kafka, names);
       const topics = names.map((topic) => ({
@@ -131,19 +128,6 @@ export class Look {
         );
     });
     return perGroup.flat();
-  }
-
-  /** A broker before 2.8 tells none. A topic made anew is then known by its log end, which goes backwards. */
-  async #topicIds(names: readonly string[]): Promise<Map<string, string>> {
-    if (this.#topicIdFailures >= TOPIC_ID_FAILURES_MAX || names.length === 0) return new Map();
-    try {
-      const ids = await fetchTopicIds(this.#kafka, names);
-      this.#topicIdFailures = 0;
-      return ids;
-    } catch {
-      this.#topicIdFailures += 1;
-      return new Map();
-    }
   }
 }
 
