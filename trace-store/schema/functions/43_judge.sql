@@ -179,14 +179,14 @@ BEGIN
     LEFT JOIN passings passed ON passed.at = c.at AND passed.group_id = p.group_id
     LEFT JOIN takings gone ON gone.at = c.at AND p.expired @> c.at
     LEFT JOIN rewinds back ON back.at = c.at AND back.group_id = p.group_id
-  ), ruled AS (
+  ), ruled AS MATERIALIZED (
     SELECT f.*, CASE WHEN left(f.grp, 1) <> chr(1) THEN f.grp END AS named,
       f.committed_max > f.at AND f.committed <= f.at AS is_rewound,
       coalesce(coalesce(f.passed_at, f.expired_at) + settle <= through, true) AS is_settled,
       f.at < f.first_position AND NOT f.is_seen_before AND NOT f.is_held AS is_before_group,
       coalesce(f.sent_at >= f.since, false) AS is_sent_since_group
     FROM facts f
-  ), judged AS (
+  ), judged AS MATERIALIZED (
     SELECT r.*, trail_private.group_rule(r.at, r.dead_lettered_to, r.forwarded_to, r.ok, r.failed, r.is_in_progress,
       r.committed, r.committed_max, r.is_hidden, coalesce(r.is_before_group, false), r.is_expired,
       life.is_broker_seen AND NOT coalesce(r.is_gone, false), r.is_sent_since_group, r.is_settled, r.is_skipped) AS ruling
