@@ -127,3 +127,120 @@ test("a partition under two names counts once, and an empty one not at all", () 
     ),
   ).toBe("app process orders/2/12 - - - unset");
 });
+
+// spring-projects/spring-kafka v3.0.17 and 3f3cf7d, support/micrometer/KafkaListenerObservation.java and KafkaTemplateObservation.java.
+test("Spring until 3.2 says in its spans' names alone what they are about; later a missing group is spelled none", () => {
+  const listener = { "spring.kafka.listener.id": "billing-0" };
+  const at = { "messaging.kafka.source.partition": "2", "messaging.kafka.message.offset": "12" };
+  const newer = {
+    ...listener,
+    ...KAFKA,
+    ...at,
+    "messaging.operation": "process",
+    "messaging.source.name": "orders",
+  };
+
+  expect(received(listener, "orders receive")).toBe("app receive orders/-/- - - - unset");
+  expect(sent({ "spring.kafka.template.name": "kafkaTemplate" }, "orders send")).toBe(
+    "app send orders/-/- - - - unset",
+  );
+  expect(received({ ...newer, "messaging.kafka.consumer.group": "none" }, "orders process")).toBe(
+    "app process orders/2/12 - - - unset",
+  );
+  expect(received({ ...KAFKA, ...at, "messaging.kafka.consumer.group": "none" }, "orders process")).toBe(
+    "app process -/2/12 none - - unset",
+  );
+});
+
+// vert-x3/vertx-kafka-client e200274 and 4.5.0, common/tracing/TraceTags.java; eclipse-vertx/vertx-tracing, OpenTelemetryTracer.java.
+test("Vert.x names no system, and records what a handler threw without a status", () => {
+  const attributes = { "peer.service": "kafka", "messaging.destination.name": "orders" };
+  const thrown = {
+    events: [{ timeNs: 1n, name: "exception", attributes: { "exception.type": "Declined" } }],
+  };
+  const older = { "peer.service": "kafka", "message_bus.destination": "orders" };
+
+  expect(sent(attributes, "kafka_send")).toBe("app send orders/-/- - - - unset");
+  expect(received(older, "kafka_receive")).toBe("app process orders/-/- - - - unset");
+  expect(shortOf({ name: "kafka_receive", kind: Kind.consumer, attributes, ...thrown })).toBe(
+    "app process orders/-/- - - - error",
+  );
+  expect(received({ ...attributes, "messaging.system": "rabbitmq" }, "orders process")).toBe(
+    "app none -/-/- - - - unset",
+  );
+});
+
+test("an exception that left its span failed it; one that was only noted did not", () => {
+  const process = (escaped?: boolean | string): string => {
+    const attributes = escaped === undefined ? {} : { "exception.escaped": escaped };
+    const events = [{ timeNs: 1n, name: "exception", attributes }];
+    return shortOf({
+      name: "orders process",
+      kind: Kind.consumer,
+      attributes: { ...KAFKA, ...TOPIC },
+      events,
+    });
+  };
+
+  expect([process(true), process("True")]).toEqual(Array(2).fill("app process orders/-/- - - - error"));
+  expect([process(), process(false)]).toEqual(Array(2).fill("app process orders/-/- - - - unset"));
+});
+
+// DataDog/dd-trace-js 5735ffe, datadog-plugin-kafkajs/src; DataDog/dd-trace-go a4bdff1, contrib/confluentinc and IBM/sarama.
+test("Datadog's tags, as the collector's receiver passes them on", () => {
+  const js = {
+    "kafka.topic": "orders",
+    "kafka.cluster_id": "east",
+    "messaging.destination.name": "orders",
+    "kafka.partition": 2,
+    "kafka.message.offset": "12",
+  };
+  const go = { ...KAFKA, "messaging.destination.name": "orders", "messaging.kafka.partition": 2, offset: 12 };
+
+  expect(received(js, "kafka.consume")).toBe("app process orders/2/12 - - - unset");
+  expect(received(go, "kafka.consume")).toBe("app process orders/2/12 - - - unset");
+  expect(shortOf({ name: "list", kind: Kind.server, attributes: { offset: 12 } })).toBe(
+    "app none -/-/- - - - unset",
+  );
+});
+
+// JasperFx/wolverine a4b6f5b, Envelope.Internals.cs.
+test("Wolverine names its topic by an address", () => {
+  const attributes = {
+    ...KAFKA,
+    "messaging.destination": "kafka://topic/orders.eu",
+    "messaging.message_id": "m-1",
+  };
+
+  expect(received(attributes, "receive")).toBe("app receive orders.eu/-/- - - m-1 unset");
+});
+
+// open-telemetry/opentelemetry-java-instrumentation 3300ac6, KafkaBatchRecordAttributes.java; a run of 2.33.1 beside it.
+test("java agent, new names: what all messages of a batch share stands on the span, and the rest on its links", () => {
+  const attributes = {
+    ...KAFKA,
+    "messaging.destination.name": "orders",
+    "messaging.destination.partition.id": "2",
+    "messaging.batch.message_count": 2,
+    "messaging.consumer.group.name": "billing",
+  };
+  const links = [7, 8].map((offset) => ({
+    traceId: "0af7651916cd43dd8448eb211c80319c",
+    spanId: `b7ad6b716920333${offset}`,
+    attributes: { "messaging.kafka.offset": offset, "messaging.kafka.message.key": `order-${offset}` },
+  }));
+  const of = (operation: string, kind: number): string =>
+    shortOf({
+      name: `${operation} orders`,
+      kind,
+      links,
+      attributes: { ...attributes, "messaging.operation.type": operation },
+    });
+
+  expect(of("process", Kind.consumer)).toBe(
+    "app process orders/2/- billing - - unset links:2 processed:orders/2/7-7 processed:orders/2/8-8",
+  );
+  expect(of("receive", Kind.client)).toBe(
+    "app receive orders/2/- billing - - unset links:2 handed:orders/2/7-7 handed:orders/2/8-8",
+  );
+});

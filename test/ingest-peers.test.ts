@@ -110,8 +110,8 @@ test("OpenTelemetry's kafkajs: offsets are strings, a batch is polled by a clien
     "node-checkout send orders/2/- - order-10 - unset",
     "node-billing process orders/2/9 - order-9 - error",
     "node-inventory receive orders/2/- - - - unset",
-    "node-inventory process orders/2/9 - order-9 - unset links:1",
-    "node-inventory process orders/2/10 - order-10 - unset links:1",
+    "node-inventory process orders/2/9 - order-9 - unset links:1 handed:orders/2/9-9",
+    "node-inventory process orders/2/10 - order-10 - unset links:1 handed:orders/2/10-10",
   ]);
 });
 

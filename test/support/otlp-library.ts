@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Fact, factNamed, Facts, type FactValue } from "../../trace-store/ingest/facts.ts";
-import { normalise } from "../../trace-store/ingest/normalise.ts";
+import { normalise, Thrown } from "../../trace-store/ingest/normalise.ts";
 import type { LinkRow, ResourceRow, SpanRow } from "../../trace-store/span/span-row.ts";
 import { EverydayTracesData } from "./otlp-schema.ts";
 
@@ -146,6 +146,6 @@ function rowOf(
     links,
     ranges: [],
   };
-  normalise(row, facts, []);
+  normalise(row, facts, { places: [], thrown: Thrown.nothing }, scope?.name ?? "");
   return row;
 }

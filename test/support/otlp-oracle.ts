@@ -3,7 +3,7 @@ import protobuf from "protobufjs";
 import type { Decoded } from "../../trace-store/ingest/decode.ts";
 import { EVENTS_MAX, LINKS_MAX, NAME_LENGTH_MAX, TEXT_LENGTH_MAX } from "../../trace-store/ingest/bounds.ts";
 import { Fact, Facts } from "../../trace-store/ingest/facts.ts";
-import { linkPlaceOf, normalise, type LinkPlace } from "../../trace-store/ingest/normalise.ts";
+import { linkPlaceOf, normalise, Thrown, type LinkPlace } from "../../trace-store/ingest/normalise.ts";
 import { cutText, Mark, markNames } from "../../trace-store/ingest/sanitise.ts";
 import type { SpanRow } from "../../trace-store/span/span-row.ts";
 import { TracesData } from "./otlp-schema.ts";
@@ -76,7 +76,12 @@ export function expectedOf(bytes: Buffer): Expected | "malformed" {
         const reason = rejectionOf(span);
         if (reason) expected.rejected.push({ reason });
         else {
-          const origin = { service: service || "unknown_service", resource, scope: scope.json };
+          const origin = {
+            service: service || "unknown_service",
+            resource,
+            scope: scope.json,
+            scopeName: scope.name,
+          };
           expected.rows.push(expectedSpan(span, origin, reading.marks | scope.marks));
         }
       }
@@ -94,14 +99,16 @@ function isId(bytes: Uint8Array, length: number): boolean {
   return bytes.length === length && bytes.some((byte) => byte !== 0);
 }
 
-function expectedScope(scope: Wire | undefined): { json: Json; marks: number } {
+function expectedScope(scope: Wire | undefined): { name: string; json: Json; marks: number } {
   const reading = new Reading();
   const name = reading.shortText(bytesOf(scope?.["name"]), NAME_LENGTH_MAX);
   const version = reading.shortText(bytesOf(scope?.["version"]), NAME_LENGTH_MAX);
   const attributes = list(scope?.["attributes"]);
   const { kept } = reading.attributes(attributes);
-  if (name === "" && version === "" && attributes.length === 0) return { json: null, marks: reading.marks };
+  if (name === "" && version === "" && attributes.length === 0)
+    return { name, json: null, marks: reading.marks };
   return {
+    name,
     json: { name, version, ...(attributes.length > 0 && { attributes: kept }) },
     marks: reading.marks,
   };
@@ -112,7 +119,7 @@ const clamp = (ns: bigint): bigint => (ns > INT64_MAX ? INT64_MAX : ns);
 
 function expectedSpan(
   span: Wire,
-  origin: { service: string; resource: Json; scope: Json },
+  origin: { service: string; resource: Json; scope: Json; scopeName: string },
   marks: number,
 ): ExpectedSpan {
   const reading = new Reading();
@@ -155,7 +162,8 @@ function expectedSpan(
     links,
     ranges: [],
   };
-  if (reading.facts.isAny) reading.marks |= normalise(row, reading.facts, places);
+  if (reading.facts.isAny)
+    reading.marks |= normalise(row, reading.facts, { places, thrown: thrownIn(span) }, origin.scopeName);
   const state = reading.shortText(bytesOf(span["traceState"]), TEXT_LENGTH_MAX);
   const message = reading.shortText(bytesOf(status["message"]), TEXT_LENGTH_MAX);
   const dropped = {
@@ -181,6 +189,19 @@ function expectedSpan(
     detail: Object.keys(detail).length === 0 ? null : detail,
     resource: origin.resource,
   };
+}
+
+function thrownIn(span: Wire): Thrown {
+  const exceptions = list(span["events"]).filter(
+    (event) => Buffer.from(bytesOf(event["name"])).toString() === "exception",
+  );
+  const isEscaped = exceptions.some((event) => {
+    const reading = new Reading();
+    reading.attributes(event["attributes"]);
+    return /^true$/i.test(String(reading.facts.get(Fact.escaped)));
+  });
+  if (isEscaped) return Thrown.escaped;
+  return exceptions.length > 0 ? Thrown.recorded : Thrown.nothing;
 }
 
 function expectedEvent(event: Wire, reading: Reading): Json {

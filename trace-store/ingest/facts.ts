@@ -30,17 +30,24 @@ export const Fact = {
   kafkaPartition: 19,
   /** Brave's name, which spans bear that have come by Zipkin: tells the system too. */
   kafkaTopic: 20,
+  /** Spring's own: until 3.2 its spans bear nothing else, and the topic stands in their names. */
+  spring: 21,
+  peerService: 22,
+  /** Of an event: the exception left the span. */
+  escaped: 23,
+  /** A name that says too little to count before any other. */
+  bareOffset: 24,
   // From here on: what names ranges.
-  origin: 21,
-  offsets: 22,
-  offsetsFailed: 23,
-  offsetsNotReached: 24,
-  offsetsSkipped: 25,
-  offsetsVoid: 26,
+  origin: 25,
+  offsets: 26,
+  offsetsFailed: 27,
+  offsetsNotReached: 28,
+  offsetsSkipped: 29,
+  offsetsVoid: 30,
 } as const;
 export type Fact = (typeof Fact)[keyof typeof Fact];
 
-const FACT_COUNT = 27;
+const FACT_COUNT = 31;
 const FIRST_RANGE = Fact.origin;
 
 /** Attribute name to what it says. Where two names of one fact occur on a span, the later one counts. */
@@ -49,7 +56,7 @@ const NAMES: readonly (readonly [fact: Fact, ...names: string[]])[] = [
   [Fact.operationName, NAMES_1_44.operationName],
   [Fact.operationType, NAMES_1_44.operationType],
   [Fact.operation, "messaging.operation"],
-  [Fact.destination, NAMES_1_44.destinationName, "messaging.destination"],
+  [Fact.destination, NAMES_1_44.destinationName, "messaging.destination", "message_bus.destination"],
   [Fact.source, "messaging.source.name"],
   [Fact.partition, NAMES_1_44.partitionId],
   [
@@ -57,13 +64,30 @@ const NAMES: readonly (readonly [fact: Fact, ...names: string[]])[] = [
     "messaging.kafka.destination.partition",
     "messaging.kafka.source.partition",
     "messaging.kafka.partition",
+    "kafka.partition",
   ],
-  [Fact.offset, NAMES_1_44.offset, NAMES_1_45.offset, "messaging.kafka.message.offset"],
+  [
+    Fact.offset,
+    NAMES_1_44.offset,
+    NAMES_1_45.offset,
+    "messaging.kafka.message.offset",
+    "kafka.message.offset",
+  ],
+  [Fact.bareOffset, "offset"],
   [Fact.group, NAMES_1_44.consumerGroup, "messaging.kafka.consumer.group", "messaging.kafka.consumer_group"],
   [Fact.kafkaTopic, "kafka.topic"],
   [Fact.key, NAMES_1_44.key, NAMES_1_45.key, "messaging.kafka.message_key", "kafka.key"],
   [Fact.messageId, NAMES_1_44.messageId, "messaging.message_id"],
-  [Fact.cluster, NAMES_1_44.clusterId, NAMES_1_45.clusterId],
+  [
+    Fact.cluster,
+    NAMES_1_44.clusterId,
+    NAMES_1_45.clusterId,
+    "messaging.kafka.cluster_id",
+    "kafka.cluster_id",
+  ],
+  [Fact.spring, "spring.kafka.listener.id", "spring.kafka.template.name"],
+  [Fact.peerService, "peer.service"],
+  [Fact.escaped, "exception.escaped"],
   [Fact.errorType, ERROR_TYPE],
   [Fact.serviceName, "service.name"],
   [Fact.attempt, TRAIL.attempt],

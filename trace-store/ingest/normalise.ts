@@ -7,23 +7,37 @@ import { operationOf, rangeRoleOf } from "./operation.ts";
 import { rangeRows, rangesOf, type RoleRange } from "./ranges.ts";
 import { cutText, Mark } from "./sanitise.ts";
 
+const STATUS_UNSET = 0;
 const STATUS_ERROR = 2;
 const PRODUCER = 4;
 const CONSUMER = 5;
-const KAFKA_ONLY = [Fact.offset, Fact.offsets, Fact.kafkaPartition, Fact.kafkaTopic] as const;
+const KAFKA_ONLY = [Fact.offset, Fact.offsets, Fact.kafkaPartition, Fact.kafkaTopic, Fact.spring] as const;
 /** What names a topic, or that there are several. */
 const PLACES = [Fact.destination, Fact.source, Fact.kafkaTopic, Fact.offsets] as const;
 /** Kafka's legal topic names: what is none (a list of topics, a URL) names no topic. */
 const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
+/** Wolverine's way to name one. */
+const TOPIC_ADDRESS = /^kafka:\/\/topic\/([^/]+)\/?$/i;
 const OFFSET = /^\d{1,18}$/;
 /** `topic.partition.offset`, as Python's instrumentations spell a message id. */
 const DOTTED_COORDINATES = /^(.{1,249})\.(\d{1,10})\.(\d{1,19})$/;
 
-/** A message that one of the span's links names. */
+/** A message that one of the span's links names. What all links have in common may stand on the span alone. */
 export interface LinkPlace {
   readonly topic: string | null;
-  readonly partition: number;
+  readonly partition: number | null;
   readonly messageOffset: bigint;
+}
+
+/** What a span's events say of exceptions. */
+export const Thrown = { nothing: 0, recorded: 1, escaped: 2 } as const;
+export type Thrown = (typeof Thrown)[keyof typeof Thrown];
+
+/** What else a span says, beside its attributes. */
+export interface SpanContext {
+  /** Messages that its links name. */
+  readonly places: readonly LinkPlace[];
+  readonly thrown: Thrown;
 }
 
 /**
@@ -31,30 +45,45 @@ export interface LinkPlace {
  *
  * A span that is not about Kafka messages keeps operation `none`: it is context of its trace. Returns marks.
  */
-export function normalise(row: SpanRow, facts: Facts, linkPlaces: readonly LinkPlace[]): number {
+export function normalise(
+  row: SpanRow,
+  facts: Facts,
+  { places, thrown }: SpanContext,
+  scopeName: string,
+): number {
   if (facts.get(Fact.errorType) !== null) row.status = STATUS_ERROR;
-  if (!isAboutKafka(facts)) return 0;
+  const isVertx = isByVertx(facts);
+  if (!isVertx && !isAboutKafka(facts)) return 0;
+  // Vert.x records what a handler threw, and never sets a status.
+  if (row.status === STATUS_UNSET && thrown >= (isVertx ? Thrown.recorded : Thrown.escaped))
+    row.status = STATUS_ERROR;
   row.operation = operationOf(facts, row.name, row.kind);
   row.cluster = cutText(facts.text(Fact.cluster) ?? "", NAME_LENGTH_MAX);
   row.topic = topicOf(facts, row.kind) ?? topicInName(facts, row);
-  row.consumerGroup = textOf(facts, Fact.group, NAME_LENGTH_MAX);
+  row.consumerGroup = groupOf(facts);
   row.messageKey = textOf(facts, Fact.key, MESSAGE_KEY_LENGTH_MAX);
   row.attempt = facts.int32(Fact.attempt);
   row.voidBefore = facts.int32(Fact.voidBefore);
   row.partition = isToldTooEarly(row, facts) ? null : partitionOf(facts);
-  row.messageOffset = facts.int64(Fact.offset);
+  row.messageOffset = facts.int64(Fact.offset) ?? facts.int64(Fact.bareOffset);
   readMessageId(row, facts, textOf(facts, Fact.messageId, MESSAGE_ID_LENGTH_MAX));
   // What its own client called uncertain must not be taken for the truth by a join on coordinates.
   if (facts.get(Fact.uncertain) === true || row.partition === null) row.messageOffset = null;
-  return facts.hasRanges || linkPlaces.length > 0 ? readRanges(row, facts, linkPlaces) : 0;
+  const isHanded = isOneOfBatch(row, scopeName);
+  return facts.hasRanges || isHanded || places.length > 0 ? readRanges(row, facts, places, isHanded) : 0;
 }
 
-function readRanges(row: SpanRow, facts: Facts, linkPlaces: readonly LinkPlace[]): number {
+function readRanges(row: SpanRow, facts: Facts, linkPlaces: readonly LinkPlace[], isHanded: boolean): number {
   const role = rangeRoleOf(row.operation, facts.text(Fact.operationName));
   // A commit that failed names what it would have committed.
   const isFailedCommit = row.operation === Operation.settle && row.status === STATUS_ERROR;
   const ranges = isFailedCommit ? [] : rangesOf(facts, role);
   for (const place of linkPlaces) addLinkPlace(ranges, row, place, role);
+  const { topic, partition, messageOffset } = row;
+  if (isHanded && topic !== null && partition !== null && messageOffset !== null) {
+    const place = { topic, partition, firstOffset: messageOffset, lastOffset: messageOffset };
+    ranges.push({ ...place, role: RangeRole.handed });
+  }
   const { rows, isComplete } = rangeRows(ranges);
   row.ranges = rows;
   return isComplete ? 0 : Mark.rangesDropped;
@@ -62,10 +91,18 @@ function readRanges(row: SpanRow, facts: Facts, linkPlaces: readonly LinkPlace[]
 
 /** Reads the message that a link's attributes name (Java agent, batches); `null` where they name none. */
 export function linkPlaceOf(facts: Facts): LinkPlace | null {
-  const partition = partitionOf(facts);
   const messageOffset = facts.int64(Fact.offset);
-  if (partition === null || messageOffset === null) return null;
-  return { topic: topicOf(facts, CONSUMER), partition, messageOffset };
+  if (messageOffset === null) return null;
+  return { topic: topicOf(facts, CONSUMER), partition: partitionOf(facts), messageOffset };
+}
+
+/** Returns what a span has thrown, after one more of its events. */
+export function thrownBy(eventName: string, facts: Facts, before: Thrown): Thrown {
+  if (eventName !== "exception") return before;
+  const escaped = facts.get(Fact.escaped);
+  // Python's SDK spells it.
+  if (escaped === true || String(escaped).toLowerCase() === "true") return Thrown.escaped;
+  return before === Thrown.nothing ? Thrown.recorded : before;
 }
 
 function isAboutKafka(facts: Facts): boolean {
@@ -75,6 +112,33 @@ function isAboutKafka(facts: Facts): boolean {
   return KAFKA_ONLY.some((fact) => facts.get(fact) !== null);
 }
 
+/** Vert.x (and with it Quarkus) names no system, but itself as the peer. */
+function isByVertx(facts: Facts): boolean {
+  return (
+    facts.get(Fact.peerService) === "kafka" &&
+    facts.get(Fact.system) === null &&
+    facts.get(Fact.destination) !== null
+  );
+}
+
+/**
+ * OpenTelemetry's kafkajs begins a span for each message of an `eachBatch` before the handler runs, links it to the sender, and
+ * ends all of them as the batch ends: they say nothing of the message's own fate. Those of `eachMessage` have no link.
+ */
+function isOneOfBatch(row: SpanRow, scopeName: string): boolean {
+  return (
+    row.links.length > 0 &&
+    row.operation === Operation.process &&
+    scopeName.endsWith("instrumentation-kafkajs")
+  );
+}
+
+/** Spring writes `none` where there is none. */
+function groupOf(facts: Facts): string | null {
+  const group = textOf(facts, Fact.group, NAME_LENGTH_MAX);
+  return group === "none" && facts.get(Fact.spring) !== null ? null : group;
+}
+
 function partitionOf(facts: Facts): number | null {
   return facts.int32(Fact.partition) ?? facts.int32(Fact.kafkaPartition);
 }
@@ -82,17 +146,25 @@ function partitionOf(facts: Facts): number | null {
 function topicOf(facts: Facts, kind: number): string | null {
   const destination = facts.text(Fact.destination);
   const source = facts.text(Fact.source);
-  const topic =
+  const told =
     (kind === CONSUMER ? (source ?? destination) : (destination ?? source)) ?? facts.text(Fact.kafkaTopic);
-  return topic !== null && TOPIC.test(topic) ? topic : null;
+  if (told === null) return null;
+  const topic = TOPIC_ADDRESS.exec(told)?.[1] ?? told;
+  return TOPIC.test(topic) ? topic : null;
 }
 
-/** PHP's ext-rdkafka names its topic in the span's name alone: `orders publish`, as the conventions spelled names then. */
+/**
+ * PHP's ext-rdkafka names its topic in the span's name alone: `orders publish`, as the conventions spelled names then; Spring
+ * did until 3.2: `orders send`, `orders receive`.
+ */
 function topicInName(facts: Facts, { name, kind }: SpanRow): string | null {
   if (kind !== PRODUCER && kind !== CONSUMER) return null;
   if (PLACES.some((fact) => facts.get(fact) !== null)) return null;
-  const word = facts.text(Fact.operationType) ?? facts.text(Fact.operation);
-  if ((word !== "publish" && word !== "process") || !name.endsWith(` ${word}`)) return null;
+  const isSpring = facts.get(Fact.spring) !== null;
+  const ownWord = facts.text(Fact.operationType) ?? facts.text(Fact.operation);
+  const word = isSpring ? (kind === PRODUCER ? "send" : "receive") : ownWord;
+  if (!isSpring && word !== "publish" && word !== "process") return null;
+  if (word === null || !name.endsWith(` ${word}`)) return null;
   const topic = name.slice(0, -word.length - 1);
   return TOPIC.test(topic) ? topic : null;
 }
@@ -145,8 +217,9 @@ function isToldTooEarly(row: SpanRow, facts: Facts): boolean {
 
 function addLinkPlace(ranges: RoleRange[], row: SpanRow, place: LinkPlace, role: RangeRole): void {
   const topic = place.topic ?? row.topic;
-  const { partition, messageOffset } = place;
-  if (topic === null) return;
+  const partition = place.partition ?? row.partition;
+  const { messageOffset } = place;
+  if (topic === null || partition === null) return;
   const isOwn = messageOffset === row.messageOffset && partition === row.partition && topic === row.topic;
   if (isOwn) return;
   // One span for many messages says only that something failed: each of them may be what did.

@@ -75,9 +75,10 @@ export function rangeRoleOf(operation: Operation, operationName: string | null):
       return operationName === OPERATION_NAME.abortTransaction ? RangeRole.aborted : RangeRole.committed;
     case Operation.session:
       return RangeRole.held;
+    case Operation.receive:
+      return RangeRole.handed;
     // Work that goes on has been handed over, and no more than that.
     case Operation.inProgress:
-    case Operation.receive:
     case Operation.none:
       return RangeRole.received;
   }

@@ -26,6 +26,7 @@ export interface Origin {
 
 /** The instrumentation that made the spans of a ScopeSpans. */
 export interface Scope {
+  readonly name: string;
   /** `{ name, version, attributes? }`; `null` where it says nothing of itself. */
   readonly json: Buffer | null;
   readonly marks: number;
@@ -107,7 +108,7 @@ export class OriginDecoder {
     const attributesEnd = json.length;
     const hasAttributes = !this.#object.isEmpty;
     const marks = this.#marks.bits;
-    if (name === "" && version === "" && !hasAttributes) return { json: null, marks };
+    if (name === "" && version === "" && !hasAttributes) return { name, json: null, marks };
     json.raw('{"name":');
     json.text(name);
     json.raw(',"version":');
@@ -117,7 +118,7 @@ export class OriginDecoder {
       json.copy(json.bytes, 0, attributesEnd);
     }
     json.raw("}");
-    return { json: Buffer.from(json.bytes.subarray(attributesEnd, json.length)), marks };
+    return { name, json: Buffer.from(json.bytes.subarray(attributesEnd, json.length)), marks };
   }
 
   #begin(): JsonWriter {

@@ -98,7 +98,7 @@ export class SpanDecoder {
     this.#object.close();
     if (!isTraceId(row.traceId)) return "invalid_trace_id";
     if (!isSpanId(row.spanId)) return "invalid_span_id";
-    this.#finish(row, endNs, slab);
+    this.#finish(row, endNs, scope, slab);
     return row;
   }
 
@@ -185,7 +185,7 @@ export class SpanDecoder {
     reader.leave(outer);
   }
 
-  #finish(row: SpanRow, endNs: bigint, slab: Slab): void {
+  #finish(row: SpanRow, endNs: bigint, scope: Scope, slab: Slab): void {
     const parts = this.#parts;
     const marks = this.#marks;
     if (row.kind > KIND_MAX) row.kind = 0;
@@ -200,7 +200,7 @@ export class SpanDecoder {
     row.durationNs = times.durationNs;
     row.links = parts.links;
     marks.add(times.marks);
-    if (this.#facts.isAny) marks.add(normalise(row, this.#facts, parts.places));
+    if (this.#facts.isAny) marks.add(normalise(row, this.#facts, parts, scope.name));
     row.attributes = slab.keep(this.#json.bytes, 0, this.#json.length);
     this.#detail.droppedAttributes += this.#object.dropped;
     row.detail = this.#detail.end(parts, slab);

@@ -4,7 +4,7 @@ import { AttributeObject } from "./attribute-object.ts";
 import { EVENTS_MAX, LINKS_MAX, NAME_LENGTH_MAX, OBJECT_BYTES_MAX, TEXT_LENGTH_MAX } from "./bounds.ts";
 import { Facts } from "./facts.ts";
 import { JsonWriter } from "./json-writer.ts";
-import { linkPlaceOf, type LinkPlace } from "./normalise.ts";
+import { linkPlaceOf, thrownBy, Thrown, type LinkPlace, type SpanContext } from "./normalise.ts";
 import { isSpanId, isTraceId } from "./ids.ts";
 import { Mark } from "./sanitise.ts";
 import type { WireReader } from "./wire-reader.ts";
@@ -22,11 +22,12 @@ const NO_LINKS: readonly LinkRow[] = [];
 const NO_PLACES: readonly LinkPlace[] = [];
 
 /** Reads the events and links of one span after the other. `json` holds those of them that the detail will show. */
-export class SpanParts {
+export class SpanParts implements SpanContext {
   readonly eventsJson: JsonWriter;
   readonly linksJson: JsonWriter;
   links: readonly LinkRow[] = NO_LINKS;
   places: readonly LinkPlace[] = NO_PLACES;
+  thrown: Thrown = Thrown.nothing;
   eventsDropped = 0;
   linksDropped = 0;
   #eventCount = 0;
@@ -49,6 +50,7 @@ export class SpanParts {
     this.eventsJson.length = this.linksJson.length = 0;
     this.links = NO_LINKS;
     this.places = NO_PLACES;
+    this.thrown = Thrown.nothing;
     this.eventsDropped = this.linksDropped = this.#eventCount = 0;
   }
 
@@ -74,6 +76,7 @@ export class SpanParts {
     }
     reader.leave(outer);
     this.#eventObject.close();
+    this.thrown = thrownBy(name, this.#facts, this.thrown);
     json.raw(`,"time":"${timeNs}","name":`);
     json.text(name);
     json.raw("}");

@@ -36,5 +36,7 @@ export const RangeRole = {
   received: 11,
   /** Offsets that a batch found to hold no visible message. */
   void: 12,
+  /** Handed over together with others; nothing is told of what became of this one. */
+  handed: 13,
 } as const;
 export type RangeRole = (typeof RangeRole)[keyof typeof RangeRole];

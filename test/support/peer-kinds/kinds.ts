@@ -130,9 +130,10 @@ const nodeKafkajs: PeerKind = {
   },
 };
 
-/** eachBatch: a CLIENT polls, and the process spans link to the sends. */
+/** eachBatch: a CLIENT polls, and the process spans link to the sends. What the handler does hangs below the poll. */
 const nodeKafkajsBatch: PeerKind = {
   ...nodeKafkajs,
+  tells: { ...nodeKafkajs.tells, deadLetter: false, fate: false },
   handle(polled, consumer) {
     const { handling } = nodeKafkajs.handle(polled, consumer);
     const first = polled[0]?.message ?? { topic: "", partition: 0, offset: 0 };
@@ -149,7 +150,7 @@ const nodeKafkajsBatch: PeerKind = {
       ...below(poll),
       ...linksTo(...polled.slice(i, i + 1).map((it) => it.sent)),
     }));
-    return { spans: [poll, ...linked], handling: linked };
+    return { spans: [poll, ...linked], handling: linked.map(() => poll) };
   },
 };
 

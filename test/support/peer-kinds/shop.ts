@@ -19,6 +19,8 @@ export interface Tells {
   readonly deadLetter: boolean;
   /** A failed handling is an error. */
   readonly failure: boolean;
+  /** False: no handling's span tells what became of the message, as all of a batch are alike. */
+  readonly fate?: boolean;
   /** The message's sender is found from its place: its span names the offset, or the handling's span leads to it alone. */
   readonly sender: boolean;
 }

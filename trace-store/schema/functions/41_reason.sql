@@ -64,3 +64,10 @@ CREATE OR REPLACE FUNCTION trail_private.doubt_of(service text, copied_to text) 
 $$;
 
 COMMENT ON FUNCTION trail_private.doubt_of IS 'Why an attempt that was ok does not tell what became of a message, in words.';
+
+CREATE OR REPLACE FUNCTION trail_private.handed_of(service text, times bigint, failed bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT format('service %s was handed the message with others %s time(s); its spans of a batch are all alike, and do not tell what became of this one', service, times)
+    || CASE WHEN failed > 0 THEN format('; %s of the batches failed', failed) ELSE '' END
+$$;
+
+COMMENT ON FUNCTION trail_private.handed_of IS 'Why a message''s part in a batch does not tell what became of it, in words.';

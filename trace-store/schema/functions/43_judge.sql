@@ -66,7 +66,7 @@ BEGIN
     FROM unnest(got.told) r
     CROSS JOIN LATERAL generate_series(r.first_offset, r.last_offset) AS o (message_offset)
     LEFT JOIN trail_private.consumer_groups g ON g.consumer_group_id = r.consumer_group_id
-    WHERE r.role IN (6, 8, 9) AND o.message_offset = ANY (offsets)
+    WHERE r.role IN (6, 8, 9, 13) AND o.message_offset = ANY (offsets)
   ), positions AS MATERIALIZED (
     -- One row per group that ever committed on the topic; its offset on this partition, if it has one there.
     SELECT g.name AS grp, g.consumer_group_id AS group_id, min(p.first_seen_at) AS since,
@@ -121,14 +121,18 @@ BEGIN
   ), doubts AS MATERIALIZED (
     SELECT * FROM unnest(doubted_offsets, doubted_groups, doubted_to) AS d (at, grp, copied_to)
   ), leads AS MATERIALIZED (
-    SELECT r.trace_id, r.span_id, r.first_offset AS at, r.role FROM unnest(got.told) r WHERE got.is_led AND r.role IN (20, 21)
+    SELECT r.trace_id, r.span_id, r.first_offset AS at, r.role FROM unnest(got.told) r
+    WHERE r.role = 13 OR got.is_led AND r.role IN (20, 21)
   ), tried AS MATERIALIZED (
     SELECT h.message_offset AS at, coalesce(h.consumer_group, chr(1) || h.service) AS grp,
-      count(*) FILTER (WHERE h.status = 'ok') AS ok,
-      count(*) FILTER (WHERE h.status = 'ok' AND l.role IS DISTINCT FROM 21) AS ok_alone,
+      -- Role 13: one of a batch whose spans are all alike, whatever became of each message.
+      count(*) FILTER (WHERE h.status = 'ok' AND l.role IS DISTINCT FROM 13) AS ok,
+      count(*) FILTER (WHERE h.status = 'ok' AND l.role IS DISTINCT FROM 13 AND l.role IS DISTINCT FROM 21) AS ok_alone,
       -- 0 where an attempt names the message itself: then nothing had to be concluded.
-      min(coalesce(l.role, 0)) AS lead,
-      count(*) FILTER (WHERE h.status = 'error') AS failed,
+      min(coalesce(l.role, 0)) FILTER (WHERE l.role IS DISTINCT FROM 13) AS lead,
+      count(*) FILTER (WHERE h.status = 'error' AND l.role IS DISTINCT FROM 13) AS failed,
+      count(*) FILTER (WHERE l.role = 13) AS handed,
+      count(*) FILTER (WHERE l.role = 13 AND h.status = 'error') AS handed_failed,
       bool_or(h.status = 'in_progress' AND h.start_time + h.duration > as_of - interval '2 minutes') AS is_in_progress,
       min(h.start_unix_nano) AS first_ns,
       max(h.start_time + h.duration) AS ended_at,
@@ -159,12 +163,12 @@ BEGIN
     SELECT c.at, c.grp, p.group_id, p.committed, p.committed_max, p.first_position, p.is_gone, p.gone_at, p.since,
       coalesce(t.ok, 0) AS ok, coalesce(t.failed, 0) AS failed, coalesce(t.is_in_progress, false) AS is_in_progress,
       t.first_ns, t.started_at, t.ended_at, t.decisive, t.service, t.at IS NOT NULL AS is_tried,
-      t.lead, CASE WHEN t.ok_alone = 0 THEN d.copied_to END AS maybe_copied_to,
+      t.lead, t.handed, t.handed_failed, CASE WHEN t.ok_alone = 0 THEN d.copied_to END AS maybe_copied_to,
       f.dead_lettered_to, f.forwarded_to, coalesce(h.is_hidden, false) AS is_hidden,
       s.sent_at, s.sent_ns, s.acknowledged_ns, s.trace_id AS sent_trace_id, s.message_key,
       coalesce(p.expired @> c.at, false) AS is_expired,
       EXISTS (SELECT FROM told x WHERE x.at = c.at AND x.grp = c.grp AND x.role = 9) AS is_skipped,
-      EXISTS (SELECT FROM told x WHERE x.at = c.at AND x.grp = c.grp AND x.role = 8) AS is_held,
+      EXISTS (SELECT FROM told x WHERE x.at = c.at AND x.grp = c.grp AND x.role IN (8, 13)) AS is_held,
       coalesce(w.told_from <= c.at, false) AS is_seen_before, w.grp IS NOT NULL AS is_traced,
       passed.passed_at, gone.expired_at, back.rewound_to, back.rewound_at, pace.per_second
     FROM cases c
@@ -196,7 +200,9 @@ BEGIN
     SELECT j.*, j.maybe_copied_to IS NOT NULL AND j.ruling IN ('DELIVERED', 'PROCESSED') AS is_doubted FROM judged j
   )
   SELECT j.at, j.named, CASE WHEN j.is_doubted THEN 'UNKNOWN' ELSE j.ruling END,
-    CASE WHEN j.is_doubted THEN trail_private.doubt_of(j.service, j.maybe_copied_to) ELSE trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, n.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
+    CASE WHEN j.is_doubted THEN trail_private.doubt_of(j.service, j.maybe_copied_to)
+      WHEN j.ruling = 'UNKNOWN' AND j.handed > 0 THEN trail_private.handed_of(j.service, j.handed, j.handed_failed)
+      ELSE trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, n.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
       j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start)
       || trail_private.lead_of(j.ruling, j.lead, j.failed) END,
     CASE j.ruling WHEN 'DEAD_LETTERED' THEN j.dead_lettered_to WHEN 'FORWARDED' THEN j.forwarded_to END,

@@ -26,7 +26,7 @@ DECLARE
   is_void boolean;
   is_seen boolean;
 BEGIN
-  SELECT coalesce(bool_or(r.role = 6), false), coalesce(bool_or(r.role IN (1, 2, 3, 11)), false) INTO is_aborted, is_seen
+  SELECT coalesce(bool_or(r.role = 6), false), coalesce(bool_or(r.role IN (1, 2, 3, 11, 13)), false) INTO is_aborted, is_seen
     FROM unnest(told) r WHERE at BETWEEN r.first_offset AND r.last_offset;
   is_seen := is_seen OR EXISTS (SELECT FROM unnest(gathered) s WHERE s.message_offset = at AND s.partition = in_partition AND s.operation IN (1, 2, 3, 4, 6));
   is_void := EXISTS (SELECT FROM trail_private.ledger l
@@ -36,7 +36,7 @@ BEGIN
   why := CASE verdict
     WHEN 'ABORTED' THEN 'its transaction was aborted'
     WHEN 'VOID' THEN 'no visible message is at this offset: a marker, an aborted message, or one that was compacted away'
-    WHEN 'APPENDED' THEN CASE WHEN is_seen THEN 'spans name its offset' ELSE format('the log goes to %s', log_end) END
+    WHEN 'APPENDED' THEN CASE WHEN is_seen THEN 'spans name its offset' ELSE format('the log goes to %s; no span names it, so it may also be a transaction''s marker or an aborted message', log_end) END
     ELSE CASE WHEN log_end IS NULL THEN 'no span names it, and the log is not watched' ELSE format('no span names it, and the log ends at %s', log_end) END END;
 END $$;
 
