@@ -104,6 +104,8 @@ CREATE TABLE trail_private.ledger (
   ranges            int8multirange NOT NULL,
   PRIMARY KEY (topic_id, incarnation, partition, consumer_group_id, block)
 ) WITH (fillfactor = 50);
+-- At most 5.4 kB, and written anew with every union: of 10 % sampling, packing took half of its time. The writer measures their plain size.
+ALTER TABLE trail_private.ledger ALTER COLUMN ranges SET STORAGE PLAIN;
 -- What writes have put down for the ledger and nobody has united with it yet. One row is what one write told: an array of
 -- [topic_id, incarnation, partition, consumer_group_id, block, first and last start in ms since 1970, first offset, last offset, ...].
 CREATE TABLE trail_private.ledger_marks (
