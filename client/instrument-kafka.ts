@@ -1,5 +1,4 @@
-import { diag } from "@opentelemetry/api";
-import type { TraceOptions } from "../trace-context/index.ts";
+import { warn, type TraceOptions } from "../trace-context/index.ts";
 import { createTracedKafka, makeConsumer, makeProducer, type TracedKafka } from "./traced-clients.ts";
 
 interface KafkaClass {
@@ -14,7 +13,7 @@ const undos = new WeakMap<object, () => void>();
  *
  * Takes `kafkajs`, or `KafkaJS` of `@confluentinc/kafka-javascript`, as it was imported or required; clients made earlier
  * are traced from their next `producer()` on. Works under ESM, CommonJS and in bundles, whatever was imported first. Where
- * there is no `Kafka` class, it says so through `diag` and does nothing.
+ * there is no `Kafka` class, it says so and does nothing.
  *
  * @example
  * import * as kafkajs from "kafkajs";
@@ -24,9 +23,7 @@ const undos = new WeakMap<object, () => void>();
 export function instrumentKafka(module: unknown, options: TraceOptions = {}): () => void {
   const found = kafkaClassOf(module);
   if (!found) {
-    diag.warn(
-      "kafka-trail: instrumentKafka() was handed no module with a Kafka class. Hand it kafkajs itself.",
-    );
+    warn("instrumentKafka() was handed no module with a Kafka class. Hand it kafkajs itself.");
     return () => {};
   }
   const { kafkaClass, holder } = found;

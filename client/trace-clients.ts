@@ -16,7 +16,7 @@ export function traceProducer<P extends object>(
   producer: P,
   options: TraceOptions & { clientId?: string; transactionalId?: string } = {},
 ): P {
-  const { clientId, transactionalId } = options;
+  const { clientId, transactionalId } = options ?? {};
   const source = createTracedKafka(options, { clientId });
   return traceProducerOf(source, producer, { transactionalId });
 }
@@ -36,6 +36,7 @@ export function traceConsumer<C extends object>(
   consumer: C,
   options: TraceOptions & { groupId?: string; clientId?: string } = {},
 ): C {
-  const source = createTracedKafka(options, { clientId: options.clientId });
-  return traceConsumerOf(source, consumer, { groupId: options.groupId });
+  const { clientId, groupId } = options ?? {};
+  const source = createTracedKafka(options, { clientId });
+  return traceConsumerOf(source, consumer, { groupId });
 }

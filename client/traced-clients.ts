@@ -1,6 +1,6 @@
 import { interceptConsumer, type ConsumerFacts } from "../consumer/index.ts";
 import { interceptProducer, recordPartitions, type ProducerFacts } from "../producer/index.ts";
-import { createTracing, type TraceOptions, type Tracing } from "../trace-context/index.ts";
+import { createTracing, usableOptions, type TraceOptions, type Tracing } from "../trace-context/index.ts";
 import { learnClientId, whenConnected } from "./client-facts.ts";
 import { readEnvironment } from "./config.ts";
 import { findDefaultPartitioner, type CreatePartitioner } from "./partitioners.ts";
@@ -41,9 +41,10 @@ const warned = new WeakSet<object>();
 
 /** Makes what all producers and consumers of one Kafka client are traced with. */
 export function createTracedKafka(
-  options: TraceOptions,
+  given: TraceOptions,
   source: { kafka?: object; module?: unknown; clientId?: string | undefined },
 ): TracedKafka {
+  const options = usableOptions(given);
   const environment = readEnvironment();
   const tracing = createTracing(options, environment);
   let clientId = source.clientId;

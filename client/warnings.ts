@@ -1,4 +1,4 @@
-import { diag } from "@opentelemetry/api";
+import { warn } from "../trace-context/index.ts";
 import { isSdkRegistered } from "../trace-context/registered-sdk.ts";
 
 const said = new Set<string>();
@@ -21,9 +21,9 @@ export function isTracedByOpenTelemetry(
   const marked = (owner as Record<string, { __wrapped?: unknown } | undefined>)[method];
   if (marked?.__wrapped !== true) return false;
   once(
-    "kafka-trail: @opentelemetry/instrumentation-kafkajs already traces this client, so kafka-trail leaves it alone. " +
+    "@opentelemetry/instrumentation-kafkajs already traces this client, so kafka-trail leaves it alone. " +
       "Disable that instrumentation to have the client traced by kafka-trail.",
-    (sentence) => diag.warn(sentence),
+    (sentence) => warn(sentence),
   );
   return true;
 }

@@ -1,6 +1,5 @@
-import { diag } from "@opentelemetry/api";
 import { Connections, errorType, ERROR_TYPE, metricAttributes } from "../trace-context/index.ts";
-import { OPERATION_NAME, TRAIL } from "../trace-context/index.ts";
+import { OPERATION_NAME, TRAIL, warn } from "../trace-context/index.ts";
 import type { OffsetsByTopic } from "./client-shape.ts";
 import type { ConsumerTrail } from "./consumer-trail.ts";
 
@@ -49,8 +48,8 @@ function onCrash(trail: ConsumerTrail, event: { error: unknown; restart: boolean
     [TRAIL.restart]: event.restart,
   });
   if (event.restart) return;
-  diag.warn(
-    `kafka-trail: the consumer of group "${trail.consumerGroup ?? ""}" has stopped for good (${errorType(event.error)}); ` +
+  warn(
+    `the consumer of group "${trail.consumerGroup ?? ""}" has stopped for good (${errorType(event.error)}); ` +
       "the client will not restart it, and run() has long resolved. Restart the process, or listen to the consumer's CRASH event.",
     event.error,
   );

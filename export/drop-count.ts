@@ -1,8 +1,7 @@
 import { SpanKind } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
-import { TRAIL } from "../trace-context/index.ts";
+import { TRAIL, warn } from "../trace-context/index.ts";
 import { createTraceIds } from "./trace-ids.ts";
-import { warn } from "./warn.ts";
 
 const ids = createTraceIds({ timeOrdered: true });
 

@@ -6,6 +6,8 @@ export interface ExitHooks {
   flush(): Promise<void>;
   /** True when there is something to flush that was not there at the last call, and somebody to take it. */
   hasNews(): boolean;
+  /** Called last of all, after what could be flushed was: says what is lost. Never throws. */
+  atEnd(): void;
 }
 
 /**
@@ -20,7 +22,10 @@ export function flushOnExit(hooks: ExitHooks): () => void {
     process.removeListener(signal, onSignal);
     const isOursAlone = process.listenerCount(signal) === 0;
     void hooks.flush().then(() => {
-      if (isOursAlone) process.kill(process.pid, signal);
+      if (!isOursAlone) return;
+      // A process that a signal ends has no exit event.
+      hooks.atEnd();
+      process.kill(process.pid, signal);
     });
   };
   // Emitted each time the event loop runs dry, again after our own flush too: without news it must come to an end.
@@ -28,9 +33,12 @@ export function flushOnExit(hooks: ExitHooks): () => void {
     if (hooks.hasNews()) void hooks.flush();
   };
   for (const signal of SIGNALS) process.prependListener(signal, onSignal);
+  const onExit = () => hooks.atEnd();
   process.on("beforeExit", onBeforeExit);
+  process.on("exit", onExit);
   return () => {
     for (const signal of SIGNALS) process.removeListener(signal, onSignal);
     process.removeListener("beforeExit", onBeforeExit);
+    process.removeListener("exit", onExit);
   };
 }

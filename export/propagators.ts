@@ -2,8 +2,8 @@ import type { TextMapPropagator } from "@opentelemetry/api";
 import type * as Core from "@opentelemetry/core";
 import type * as B3 from "@opentelemetry/propagator-b3";
 import type * as Jaeger from "@opentelemetry/propagator-jaeger";
+import { warn } from "../trace-context/index.ts";
 import { load } from "./peers.ts";
-import { warn } from "./warn.ts";
 
 /** What the SDK registers by itself. */
 const DEFAULT = "tracecontext,baggage";

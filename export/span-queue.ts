@@ -1,9 +1,9 @@
 import { context, createContextKey, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { ReadableSpan, SpanExporter, SpanProcessor } from "@opentelemetry/sdk-trace-node";
+import { warn } from "../trace-context/index.ts";
 import { DropCount } from "./drop-count.ts";
 import { GRPC_DEADLINE_EXCEEDED, isRetryable } from "./export-error.ts";
 import { KeptSpan } from "./kept-span.ts";
-import { warn } from "./warn.ts";
 import { within } from "./within.ts";
 
 /** Bounds of a {@link SpanQueue}. */
@@ -40,6 +40,9 @@ const BATCH_BYTES_MAX = 1024 * 1024;
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 30_000;
 const CLOSING_RETRY_MS = 250;
+const EXPORT_FAILED =
+  "exporting spans failed; they wait and go again. Does a collector listen where OTEL_EXPORTER_OTLP_ENDPOINT, or the " +
+  "option endpoint, says?";
 
 // The SDK's own key (it is a Symbol.for): instrumentations make no spans of what runs under it.
 const SUPPRESS_TRACING = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
@@ -210,7 +213,7 @@ export class SpanQueue implements SpanProcessor {
     if (this.#isBackingOff) return;
     this.#isBackingOff = true;
     this.#failures++;
-    if (this.#failures === 1) warn("exporting spans failed; they wait and go again.", error);
+    if (this.#failures === 1) warn(EXPORT_FAILED, error);
     const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (this.#failures - 1));
     this.#reschedule(backoffMs * (0.5 + Math.random() / 2));
   }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { context, propagation, trace } from "@opentelemetry/api";
 import type { Attributes, TracerProvider } from "@opentelemetry/api";
 import type { Sampler, SpanExporter } from "@opentelemetry/sdk-trace-node";
+import { warn, warnAtExit } from "../trace-context/index.ts";
 import { isSdkRegistered } from "../trace-context/registered-sdk.ts";
 import { type ExportEnvironment, readEnvironment } from "./config.ts";
 import { createExporter } from "./exporter.ts";
@@ -42,8 +43,8 @@ export interface ExportOptions {
   timeOrderedTraceIds?: boolean;
   /**
    * Flushes at SIGTERM and SIGINT, for five seconds at most, and when the app has nothing more to do, for as long as one
-   * request may take (`OTEL_EXPORTER_OTLP_TIMEOUT`, 10 s). Default `true`. Nobody can flush at `process.exit()`: await
-   * {@link ExportHandle.shutdown} before it.
+   * request may take (`OTEL_EXPORTER_OTLP_TIMEOUT`, 10 s); what is left behind all the same is said on stderr. Default
+   * `true`. Nobody can flush at `process.exit()`: await {@link ExportHandle.shutdown} before it.
    */
   flushOnExit?: boolean;
 }
@@ -63,7 +64,11 @@ export interface ExportHandle {
 }
 
 const MIB = 1024 * 1024;
+const QUEUE_BYTES_MAX = 32 * MIB;
 const FLUSH_ON_EXIT_MS = 5_000;
+const LEFT_BEHIND =
+  "spans were still waiting to be exported when the process ended. Does a collector listen where " +
+  "OTEL_EXPORTER_OTLP_ENDPOINT says? An app that calls process.exit() awaits startExport().shutdown() before it.";
 const EMPTY: SpanQueueStats = { waitingSpans: 0, waitingBytes: 0, exportedSpans: 0, droppedSpans: 0 };
 
 let running: ExportHandle | undefined;
@@ -107,7 +112,7 @@ function start(options: ExportOptions, environment: ExportEnvironment, peers: Pe
   const propagator = createPropagator(environment.propagators);
   const exporter = options.exporter ?? createExporter(environment.protocol, options.endpoint);
   const queue = new SpanQueue(exporter, {
-    bytesMax: Math.max(MIB, options.queueBytesMax ?? 32 * MIB),
+    bytesMax: queueBytesOf(options),
     spansMax: environment.queueSpansMax,
     batchSpansMax: environment.batchSpansMax ?? 512,
     delayMs: environment.delayMs ?? 1_000,
@@ -138,6 +143,15 @@ function start(options: ExportOptions, environment: ExportEnvironment, peers: Pe
   };
 }
 
+/** A bound that is no number would be none at all. */
+function queueBytesOf({ queueBytesMax = QUEUE_BYTES_MAX }: ExportOptions): number {
+  if (Number.isFinite(queueBytesMax)) return Math.max(MIB, queueBytesMax);
+  warn(
+    `the option queueBytesMax is ${String(queueBytesMax)}; expected a number of bytes. The default holds, 32 MiB.`,
+  );
+  return QUEUE_BYTES_MAX;
+}
+
 function exitHooks(queue: SpanQueue) {
   let flushedSpans = 0;
   const endedSpans = () => queue.stats.exportedSpans + queue.stats.waitingSpans;
@@ -147,6 +161,10 @@ function exitHooks(queue: SpanQueue) {
       flushedSpans = endedSpans();
       queue.hurry();
       await queue.flushWithin(FLUSH_ON_EXIT_MS);
+    },
+    atEnd() {
+      const { waitingSpans } = queue.stats;
+      if (waitingSpans > 0) warnAtExit(`${waitingSpans} ${LEFT_BEHIND}`);
     },
   };
 }

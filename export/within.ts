@@ -1,4 +1,4 @@
-import { warn } from "./warn.ts";
+import { warn } from "../trace-context/index.ts";
 
 /** Waits for `work`, but no longer than `timeoutMs`, and takes its failure for an answer. Never rejects. */
 export async function within(timeoutMs: number, work: () => Promise<unknown>): Promise<void> {

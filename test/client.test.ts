@@ -147,6 +147,38 @@ test("instrumentKafka without a Kafka class says so and does nothing", () => {
   warned.mockRestore();
 });
 
+test("options that are not what they should be are told, count as not given, and harm nothing", async () => {
+  const warned = jest.spyOn(process, "emitWarning").mockImplementation(() => {});
+  const { options, finished } = tracing();
+  const odd = {
+    ...options,
+    createSpanMax: 1,
+    createSpansMax: "lots",
+    excludeTopics: "orders",
+    key: { hmacSecret: "" },
+    maxParentAgeMs: Number.NaN,
+  };
+
+  await traceKafka(new FakeKafka().client, odd as never)
+    .producer()
+    .send(MESSAGES);
+  traceKafka(new FakeKafka().client, null as never);
+  traceProducer(new FakeKafka().producer(), null as never);
+  traceConsumer(new FakeKafka().consumer({ groupId: "g" }), null as never);
+
+  expect(finished().map((span) => span.name)).toEqual(["send orders"]);
+  expect(finished()[0]?.attributes).not.toHaveProperty("messaging.kafka.message.key");
+  const said = warned.mock.calls.map(([sentence]) => String(sentence));
+  expect(said).toEqual([
+    expect.stringMatching(/^createSpanMax is not an option .* createSpansMax,/),
+    expect.stringContaining('createSpansMax is "lots"; expected a number'),
+    expect.stringContaining('excludeTopics is "orders"; expected an array'),
+    expect.stringContaining("the option key cannot be used"),
+    expect.stringContaining("maxParentAgeMs is NaN; expected a number"),
+  ]);
+  warned.mockRestore();
+});
+
 test("what OpenTelemetry's instrumentation traces is left to it, with one warning", async () => {
   const warned = jest.spyOn(diag, "warn").mockImplementation(() => {});
   const { options, finished } = tracing();

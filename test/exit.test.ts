@@ -96,6 +96,29 @@ test("without a collector an app still comes to its natural end", async () => {
   expect(tookMs).toBeLessThan(15_000);
 });
 
+test.each([
+  ["comes to its natural end", ""],
+  ["is told to stop", "process.kill(process.pid, 'SIGTERM');"],
+  ["calls process.exit", "process.exit();"],
+])("spans that are lost when an app %s are counted on stderr", async (_name, then) => {
+  const { stderr } = await app(then, { url: "http://127.0.0.1:1", spans: 3 }).ended;
+
+  expect(stderr).toContain("3 spans were still waiting to be exported when the process ended.");
+});
+
+test("an app without a logger for OpenTelemetry hears that its collector is away, and why", async () => {
+  const { child, ended, says } = app(`process.on("warning", () => console.log("heard")); ${STAY}`, {
+    url: "http://127.0.0.1:1",
+    env: { OTEL_BSP_SCHEDULE_DELAY: "1", OTEL_EXPORTER_OTLP_TIMEOUT: "500" },
+  });
+  await says("heard");
+
+  child.kill("SIGKILL");
+
+  const { stderr } = await ended;
+  expect(stderr).toMatch(/exporting spans failed.*OTEL_EXPORTER_OTLP_ENDPOINT.*Seen: /);
+});
+
 test("a collector that never answers delays a natural end by the exporter's own timeout and no more", async () => {
   receiver.answersAfterMs = 60_000;
   const { ended } = app("", { env: { OTEL_EXPORTER_OTLP_TIMEOUT: "1500" } });

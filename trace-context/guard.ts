@@ -1,4 +1,4 @@
-import { diag } from "@opentelemetry/api";
+import { warn } from "./warn.ts";
 
 /** After this many internal errors a guard lets nothing of ours run again. */
 const INTERNAL_ERRORS_MAX = 10;
@@ -6,7 +6,7 @@ const INTERNAL_ERRORS_MAX = 10;
 /**
  * Runs tracing code so that no error of ours can reach the app.
  *
- * Never throws. The first error is told to OpenTelemetry's `diag`, once; after ten the guard is open for good and
+ * Never throws. The first error is told, once; after ten the guard is open for good and
  * {@link Guard.isOpen} tells interceptors to call straight through.
  */
 export class Guard {
@@ -32,13 +32,6 @@ export class Guard {
   record(error: unknown): void {
     this.#errors++;
     if (this.#errors !== 1) return;
-    try {
-      diag.warn(
-        "kafka-trail: tracing failed; the message went on untraced. After 10 such errors tracing stops.",
-        error,
-      );
-    } catch {
-      // A logger of the app's that throws must not do to the app what our own error could not.
-    }
+    warn("tracing failed; the message went on untraced. After 10 such errors tracing stops.", error);
   }
 }

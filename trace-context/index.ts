@@ -10,3 +10,5 @@ export type { MessageView, TraceOptions } from "./options.ts";
 export * from "./semconv.ts";
 export { createTracing, type Tracing } from "./tracing.ts";
 export { parseTraceparent, readTraceparentFlags } from "./traceparent.ts";
+export { usableOptions } from "./usable-options.ts";
+export { warn, warnAtExit } from "./warn.ts";
