@@ -155,6 +155,7 @@ export class TrailSpans {
       attributes: Buffer.from(
         `{"messaging.system":"kafka","messaging.client_id":"${service}-${this.#hex(2)}","messaging.message.body.size":${200 + this.#below(4_000)},"thread.id":${this.#below(64)},"net.peer.name":"kafka-${this.#below(3)}.kafka.svc.cluster.local","code":"${this.#hex(4)}"}`,
       ),
+      isReadable: true,
       detail: null,
       links: [],
       ranges: [],

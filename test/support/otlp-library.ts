@@ -142,6 +142,7 @@ function rowOf(
     attempt: null,
     voidBefore: null,
     attributes: jsonOf(span.attributes, facts),
+    isReadable: true,
     detail: Buffer.from(JSON.stringify(detail), "utf8"),
     links,
     ranges: [],

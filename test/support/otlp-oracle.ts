@@ -6,6 +6,7 @@ import { Fact, Facts } from "../../trace-store/ingest/facts.ts";
 import { linkPlaceOf, normalise, Thrown, type LinkPlace } from "../../trace-store/ingest/normalise.ts";
 import { cutText, Mark, markNames } from "../../trace-store/ingest/sanitise.ts";
 import type { SpanRow } from "../../trace-store/span/span-row.ts";
+import { assertReadable } from "../../trace-store/write/readable-json.ts";
 import { TracesData } from "./otlp-schema.ts";
 import { bigintOf, bytesOf, hexOf, list, Reading, strictUtf8, type Json, type Wire } from "./otlp-values.ts";
 
@@ -158,6 +159,7 @@ function expectedSpan(
     attempt: null,
     voidBefore: null,
     attributes: Buffer.alloc(0),
+    isReadable: true,
     detail: null,
     links,
     ranges: [],
@@ -270,7 +272,6 @@ export function actualOf(decoded: Decoded): Expected {
 }
 
 function parse(json: Buffer): Json {
-  const text = strictUtf8.decode(json);
-  if (text.includes("\\u0000")) throw new Error("JSON that jsonb refuses: \\u0000");
-  return JSON.parse(text) as Json;
+  assertReadable(json);
+  return JSON.parse(strictUtf8.decode(json)) as Json;
 }

@@ -40,6 +40,7 @@ export function aSpanRow(given: Partial<SpanRow> = {}): SpanRow {
     attempt: null,
     voidBefore: null,
     attributes: Buffer.from("{}"),
+    isReadable: false,
     detail: null,
     links: [],
     ranges: [],

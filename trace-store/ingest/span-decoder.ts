@@ -88,6 +88,7 @@ export class SpanDecoder {
       attempt: null,
       voidBefore: null,
       attributes: NO_BYTES,
+      isReadable: true,
       detail: null,
       links: NONE,
       ranges: NONE,

@@ -71,6 +71,8 @@ export interface SpanRow {
 
   /** UTF-8 JSON object of all attributes as they came. */
   attributes: Buffer;
+  /** True where ingest wrote `attributes` itself, as jsonb takes them. What others wrote is looked through before it is stored. */
+  isReadable: boolean;
   /** UTF-8 JSON object of what Jaeger shows and nobody asks by; `null` when the resource's is all of it. */
   detail: Buffer | null;
   links: readonly LinkRow[];

@@ -1,5 +1,3 @@
-import { assertReadable } from "./readable-json.ts";
-
 const HEADER = Buffer.concat([Buffer.from("PGCOPY\n\xff\r\n\0", "latin1"), Buffer.alloc(8)]);
 const FIRST_BYTES = 262_144;
 /** Behind whatever was reserved there is room for the fixed-width fields of one row. */
@@ -142,9 +140,8 @@ export class CopyBuffer {
     this.#at = from + length;
   }
 
-  /** JSON in UTF-8 for a json column, which takes some that nobody could read as jsonb: that is refused here. */
+  /** JSON in UTF-8. */
   json(value: Buffer): void {
-    assertReadable(value);
     this.#reserve(4 + value.length);
     this.#word(value.length);
     this.#bytes.set(value, this.#at);

@@ -31,13 +31,14 @@ export function quarantineOfRow(part: WritePart, row: SpanRow, said: string): Qu
   };
 }
 
-/** Reads the row back. */
+/** Reads the row back. Nobody has looked through it since. */
 export function rowOfQuarantined(bytes: Buffer): SpanRow {
-  return JSON.parse(bytes.toString(), (key, value: unknown) => {
+  const row = JSON.parse(bytes.toString(), (key, value: unknown) => {
     if (typeof value !== "string") return value;
     if (BIGINTS.has(key)) return BigInt(value);
     return BUFFERS.has(key) ? Buffer.from(value) : value;
   }) as SpanRow;
+  return { ...row, isReadable: false };
 }
 
 /** The offset of the record that the row came in; where the part does not know it, the part's first. */

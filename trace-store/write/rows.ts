@@ -1,6 +1,7 @@
 import { type LinkRow, type OffsetRangeRow, type SpanRow } from "../span/span-row.ts";
 import { type CopyBuffer } from "./copy-buffer.ts";
 import { type Dictionaries } from "./dictionaries.ts";
+import { assertReadable } from "./readable-json.ts";
 
 /** Columns of `spans`, in the order in which {@link putSpan} writes them. */
 export const SPAN_COLUMNS =
@@ -37,6 +38,7 @@ export function putSpan(copy: CopyBuffer, row: SpanRow, names: Dictionaries): vo
   copy.hex(row.traceId);
   copy.text(row.messageKey);
   copy.text(row.messageId);
+  if (!row.isReadable) assertReadable(row.attributes);
   copy.json(row.attributes);
   copy.jsonb(names.isInline(row) ? withInlineNames(row, names) : row.detail);
 }
