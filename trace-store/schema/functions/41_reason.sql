@@ -65,6 +65,12 @@ $$;
 
 COMMENT ON FUNCTION trail_private.doubt_of IS 'Why an attempt that was ok does not tell what became of a message, in words.';
 
+CREATE OR REPLACE FUNCTION trail_private.loose_doubt_of(service text, copied_to text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT format('service %s handled it, and then sent a message with its key to %s; whether that is a copy of this one, its spans do not tell', service, copied_to)
+$$;
+
+COMMENT ON FUNCTION trail_private.loose_doubt_of IS 'Why a handling that was ok does not tell what became of a message, where a copy may be of it.';
+
 CREATE OR REPLACE FUNCTION trail_private.handed_of(service text, times bigint, failed bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT format('service %s was handed the message with others %s time(s); its spans of a batch are all alike, and do not tell what became of this one', service, times)
     || CASE WHEN failed > 0 THEN format('; %s of the batches failed', failed) ELSE '' END

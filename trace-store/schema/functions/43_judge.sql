@@ -24,6 +24,9 @@ DECLARE
   doubted_offsets bigint[];
   doubted_groups text[];
   doubted_to text[];
+  loose_offsets bigint[];
+  loose_groups text[];
+  loose_to text[];
 BEGIN
   SELECT * INTO life FROM trail_private.life_of(topics, in_partition, (SELECT max(o) FROM unnest(offsets) o), as_of);
   SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_group);
@@ -58,6 +61,10 @@ BEGIN
         FROM trail_private.forwards_of('{}', '{}', of_many.offsets, of_many.groups, of_many.traces, of_many.spans,
           of_many.started_at, of_many.ended_at, topics, in_partition) f
         GROUP BY f.message_offset, f.consumer_group) f;
+  END IF;
+  IF handled.offsets IS NOT NULL THEN
+    SELECT array_agg(l.message_offset), array_agg(l.consumer_group), array_agg(l.copied_to) INTO loose_offsets, loose_groups, loose_to
+      FROM trail_private.loose_copies_of(hops) l WHERE only_group IS NULL OR l.consumer_group = only_group;
   END IF;
 
   RETURN QUERY
@@ -120,6 +127,8 @@ BEGIN
     FROM unnest(offsets) AS o (at) CROSS JOIN voids v
   ), doubts AS MATERIALIZED (
     SELECT * FROM unnest(doubted_offsets, doubted_groups, doubted_to) AS d (at, grp, copied_to)
+  ), loose AS MATERIALIZED (
+    SELECT * FROM unnest(loose_offsets, loose_groups, loose_to) AS l (at, grp, copied_to)
   ), leads AS MATERIALIZED (
     SELECT r.trace_id, r.span_id, r.first_offset AS at, r.role FROM unnest(got.told) r
     WHERE r.role = 13 OR got.is_led AND r.role IN (20, 21)
@@ -163,7 +172,7 @@ BEGIN
     SELECT c.at, c.grp, p.group_id, p.committed, p.committed_max, p.first_position, p.is_gone, p.gone_at, p.since,
       coalesce(t.ok, 0) AS ok, coalesce(t.failed, 0) AS failed, coalesce(t.is_in_progress, false) AS is_in_progress,
       t.first_ns, t.started_at, t.ended_at, t.decisive, t.service, t.at IS NOT NULL AS is_tried,
-      t.lead, t.handed, t.handed_failed, CASE WHEN t.ok_alone = 0 THEN d.copied_to END AS maybe_copied_to,
+      t.lead, t.handed, t.handed_failed, CASE WHEN t.ok_alone = 0 THEN d.copied_to END AS maybe_copied_to, l.copied_to AS loose_copied_to,
       f.dead_lettered_to, f.forwarded_to, coalesce(h.is_hidden, false) AS is_hidden,
       s.sent_at, s.sent_ns, s.acknowledged_ns, s.trace_id AS sent_trace_id, s.message_key,
       coalesce(p.expired @> c.at, false) AS is_expired,
@@ -176,6 +185,7 @@ BEGIN
     LEFT JOIN tried t ON t.at = c.at AND t.grp IS NOT DISTINCT FROM c.grp
     LEFT JOIN copies f ON f.at = c.at AND f.grp = c.grp
     LEFT JOIN doubts d ON d.at = c.at AND d.grp = c.grp
+    LEFT JOIN loose l ON l.at = c.at AND l.grp = c.grp
     LEFT JOIN hidden h ON h.at = c.at
     LEFT JOIN sent s ON s.at = c.at
     LEFT JOIN traced w ON w.grp = c.grp
@@ -197,10 +207,11 @@ BEGIN
     FROM ruled r
   ), doubted AS (
     -- Whoever catches and forwards ends well: where the copy may be of this message, that says nothing.
-    SELECT j.*, j.maybe_copied_to IS NOT NULL AND j.ruling IN ('DELIVERED', 'PROCESSED') AS is_doubted FROM judged j
+    SELECT j.*, coalesce(j.maybe_copied_to, j.loose_copied_to) IS NOT NULL AND j.ruling IN ('DELIVERED', 'PROCESSED') AS is_doubted FROM judged j
   )
   SELECT j.at, j.named, CASE WHEN j.is_doubted THEN 'UNKNOWN' ELSE j.ruling END,
-    CASE WHEN j.is_doubted THEN trail_private.doubt_of(j.service, j.maybe_copied_to)
+    CASE WHEN j.is_doubted AND j.maybe_copied_to IS NOT NULL THEN trail_private.doubt_of(j.service, j.maybe_copied_to)
+      WHEN j.is_doubted THEN trail_private.loose_doubt_of(j.service, j.loose_copied_to)
       WHEN j.ruling = 'UNKNOWN' AND j.handed > 0 THEN trail_private.handed_of(j.service, j.handed, j.handed_failed)
       ELSE trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, n.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
       j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start)

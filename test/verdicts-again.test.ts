@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { GroupVerdictAnswer, MessageAnswer } from "../trace-store/query/answers.ts";
+import { aSpan, encodeTraces, type TestSpan } from "./support/otlp.ts";
+import { PEER_KINDS } from "./support/peer-kinds/kinds.ts";
+import type { PeerKind } from "./support/peer-kinds/shop.ts";
+import { openPeerStore, type PeerStore } from "./support/peer-store.ts";
+
+// One message that was handled several times, or of which spans tell less than they seem to.
+
+let store: PeerStore;
+beforeAll(async () => {
+  store = await openPeerStore();
+});
+afterAll(() => store.close());
+
+async function answerAbout(topic: string, offset = 0): Promise<MessageAnswer> {
+  const answer = await store.query.message({ topic, partition: 0, messageOffset: String(offset) });
+  if (!answer.found) throw new Error(`${topic}/0/${offset} is not found: ${answer.sentence}`);
+  return answer;
+}
+
+const short = ({ consumerGroup, verdict }: GroupVerdictAnswer): string =>
+  `${consumerGroup ?? "-"} ${verdict}`;
+
+/** A message that `handle`, called again and again, saw so often, with or without luck. */
+async function handledAgain(name: string, topic: string, fates: readonly boolean[]): Promise<MessageAnswer> {
+  const kind = PEER_KINDS[name] as PeerKind;
+  const message = { topic, partition: 0, offset: 0, key: "again" };
+  const sent = aSpan({ ...kind.send(message), service: "checkout" });
+  const handled = fates.flatMap((isFailed, i) => {
+    const startNs = sent.startNs + BigInt(i + 1) * 1_000_000n;
+    const { spans } = kind.handle([{ message, sent, isFailed }], { group: "billing", service: "billing" });
+    return spans.map((span) => aSpan({ ...span, scope: kind.scope, service: "billing", startNs }));
+  });
+  await store.take([encodeTraces([sent, ...handled])]);
+  return answerAbout(topic);
+}
+
+test("confluent-kafka after a seek: three handlings of one message, all in traces of their own, are its three attempts", async () => {
+  const { groups, message } = await handledAgain("python-confluent-poll", "orders-sought", [
+    false,
+    false,
+    false,
+  ]);
+
+  expect(groups).toMatchObject([
+    { consumerGroup: null, verdict: "PROCESSED", attempts: 3, flags: ["duplicated"] },
+  ]);
+  expect(message.service).toBe("checkout");
+});
+
+test("kafkajs's eachBatch marks every message of a batch alike: what became of one of them is not told", async () => {
+  const threw = await handledAgain("node-kafkajs-batch", "orders-batch-threw", [true]);
+  const again = await handledAgain("node-kafkajs-batch", "orders-batch-again", [true, false]);
+
+  expect(threw.groups).toMatchObject([
+    { consumerGroup: null, verdict: "UNKNOWN", attempts: 0, failedAttempts: 0 },
+  ]);
+  expect(again.groups).toMatchObject([{ consumerGroup: null, verdict: "UNKNOWN", flags: [] }]);
+  expect(again.groups[0]?.why).toBe(
+    "service billing was handed the message with others 2 time(s); its spans of a batch are all alike, " +
+      "and do not tell what became of this one; 1 of the batches failed",
+  );
+});
+
+test("a dead letter that no span ties to a message puts only the last handling of its key by its sender in doubt", async () => {
+  const kind = PEER_KINDS["python-aiokafka"] as PeerKind;
+  const topic = "orders-loose";
+  const startNs = BigInt(Date.now() - 60_000) * 1_000_000n;
+  const at = (span: Partial<TestSpan>, service: string, afterMs: bigint): TestSpan =>
+    aSpan({ ...span, service, startNs: startNs + afterMs * 1_000_000n });
+  const sent = [0, 1, 2].map((offset) => {
+    const message = { topic, partition: 0, offset, key: "same" };
+    return { message, sent: at(kind.send(message), "checkout", BigInt(offset)), isFailed: false };
+  });
+  const handled = sent.flatMap((it, i) =>
+    ["billing", "inventory"].flatMap((service) =>
+      kind
+        .handle([it], { group: service, service })
+        .spans.map((span) => at(span, service, 100n * BigInt(i + 1))),
+    ),
+  );
+  const letter = kind.send({ topic: `${topic}.dlq`, partition: 0, offset: 0, key: "same" });
+  await store.take([encodeTraces([...sent.map((it) => it.sent), ...handled, at(letter, "billing", 250n)])]);
+
+  const of = async (offset: number): Promise<string> =>
+    (await answerAbout(topic, offset)).groups.map(short).join();
+  expect([await of(0), await of(1), await of(2)]).toEqual([
+    "billing PROCESSED,inventory PROCESSED",
+    "billing UNKNOWN,inventory PROCESSED",
+    "billing PROCESSED,inventory PROCESSED",
+  ]);
+});
