@@ -48,8 +48,10 @@ test("purge forgets a trace, and says how much of it there was", async () => {
 test("purge without a target, or with what is no trace id, is a matter of usage", async () => {
   const nothing = await runProgram(["purge"], operations);
   const malformed = await runProgram(["purge", "--trace", "xyz"], operations);
+  const unset = await runProgram(["purge", "--key", ""], operations);
 
-  expect([nothing.code, malformed.code]).toEqual([2, 2]);
+  expect([nothing.code, malformed.code, unset.code]).toEqual([2, 2, 2]);
+  expect(unset.stderr).toContain("the key is empty");
   expect(malformed.stderr).toContain('"xyz" is not a trace id; expected 32 hex characters');
 });
 

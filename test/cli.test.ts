@@ -77,6 +77,16 @@ test("KAFKA_TRAIL_URL that is no address is a usage error", async () => {
   expect(stderr).toContain('KAFKA_TRAIL_URL is "localhost:8712"');
 });
 
+test.each(["x", "0", "1.5", "10001"])(
+  "stuck --limit %s is a usage error that shows the bounds",
+  async (limit) => {
+    const { code, stderr } = await run(["stuck", "--limit", limit], { url: store.http.url });
+
+    expect(code).toBe(2);
+    expect(stderr).toContain("Expected a whole number from 1 to 10000.");
+  },
+);
+
 test("up runs one part when told so, and refuses a part that there is not", async () => {
   const asked: unknown[] = [];
   const up = (options: unknown) => Promise.resolve(void asked.push(options));
@@ -211,6 +221,42 @@ test("the program ends quietly when its reader has had enough", async () => {
   });
 
   expect(stderr).toBe("");
+});
+
+const LOOKED_AT = "2026-11-21T18:22:45.545000Z";
+const freshness = (indexedThrough: string, problem: string | null) => ({
+  at: "2026-11-21T18:52:45.545000Z",
+  holds: { from: LOOKED_AT, to: LOOKED_AT },
+  indexedThrough,
+  indexerDelayMs: 1_800_000,
+  watchers: [{ cluster: "", way: "poll", sweptAt: LOOKED_AT, ageMs: 1_800_000, problem }],
+});
+
+test.each([
+  ["a broker that cannot be seen is no fault of the indexer", LOOKED_AT, "No broker.", "freshness well"],
+  [
+    "an indexer that had not stored all by then is behind",
+    "2026-11-21T18:22:40Z",
+    null,
+    "freshness NOT WELL",
+  ],
+  [
+    "a watcher that has looked for the last time half an hour ago is gone",
+    LOOKED_AT,
+    null,
+    "watcher NOT WELL",
+  ],
+])("doctor: %s", async (_name, indexedThrough, problem, line) => {
+  const answer = JSON.stringify(freshness(indexedThrough, problem));
+  const { stdout } = await withServer(
+    ({ url }, response) =>
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(url === "/readyz" ? '{"checks":[]}' : answer),
+    (url) => run(["doctor"], { url, isTty: true }),
+  );
+
+  expect(stdout.replaceAll(/ +/g, " ")).toContain(line);
 });
 
 test("doctor says how each part is, and exits 1 when one is not well", async () => {

@@ -43,6 +43,12 @@ test("every fault is named at once, with what was expected", () => {
   expect(faults).toContain('KAFKA_TRAIL_LOG_LEVEL is "loud"; expected one of trace, debug');
 });
 
+test("a door that does not exist is not opened by a slip of the pen", () => {
+  expect(faultsOf({ KAFKA_TRAIL_INSECURE_NO_AUTH: "http,otlp" })).toContain(
+    'KAFKA_TRAIL_INSECURE_NO_AUTH holds "otlp"; expected some of http, otlp_grpc, otlp_http',
+  );
+});
+
 test("a misspelled setting is refused, with the one that was meant", () => {
   expect(faultsOf({ KAFKA_TRAIL_RETENTION_DAY: "3" })).toContain("Did you mean KAFKA_TRAIL_RETENTION_DAYS?");
 });

@@ -66,6 +66,7 @@ test.each([
   ["/api/v1/find?q=a&q=b", "once"],
   ["/api/v1/undelivered?topic=orders", "Missing in the question: consumerGroup."],
   ["/api/v1/undelivered?topic=o&consumerGroup=g&after=x", "partition/offset"],
+  ["/api/v1/undelivered?topic=o&consumerGroup=g&olderThan=5m", "Not known here: olderThan."],
   ["/api/v1/undelivered?topic=o&consumerGroup=g&limit=0", '"limit" must be >= 1'],
   ["/%zz", "encodeURIComponent"],
 ])("%s is a 400 that shows what is accepted", async (path, shown) => {

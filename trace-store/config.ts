@@ -84,6 +84,7 @@ export interface Config {
 }
 
 const MEBIBYTE = 1_048_576;
+const DOORS = ["http", "otlp_grpc", "otlp_http"] as const;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 function kafkaConfig(env: Environment): KafkaConfig | undefined {
@@ -177,7 +178,7 @@ export function readConfig(values: Readonly<Record<string, string | undefined>> 
     http,
     otlpGrpc: doorConfig(env, "OTLP_GRPC", 4317),
     otlpHttp: doorConfig(env, "OTLP_HTTP", 4318),
-    insecureDoors: new Set(env.list("KAFKA_TRAIL_INSECURE_NO_AUTH")),
+    insecureDoors: new Set(env.choices("KAFKA_TRAIL_INSECURE_NO_AUTH", DOORS)),
     tokens: tokenConfigs(env),
     ...storeConfig(env),
   };

@@ -42,6 +42,14 @@ export class Environment {
     return found ?? fallback;
   }
 
+  /** Several out of `allowed`, with commas. */
+  choices(name: string, allowed: readonly string[]): string[] {
+    const given = this.list(name);
+    for (const odd of given.filter((it) => !allowed.includes(it)))
+      this.faults.push(`${name} holds "${odd}"; expected some of ${allowed.join(", ")}, with commas.`);
+    return given;
+  }
+
   /** Finds misspelled names: everything with our prefix that nobody has read. */
   rejectUnknown(prefix: string): void {
     for (const name of Object.keys(this.#values)) {

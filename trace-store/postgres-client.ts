@@ -1,4 +1,5 @@
 import { Client } from "pg";
+import { TrailError } from "./errors.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -19,10 +20,30 @@ export async function withClient<T>(
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
   client.on("error", () => undefined);
-  await client.connect();
+  await client.connect().catch((fault: unknown) => {
+    throw ofTheWay(fault);
+  });
   try {
     return await work(client);
   } finally {
     await client.end();
   }
+}
+
+/** What Postgres answers bears an SQLSTATE, and what the system says a name such as ECONNREFUSED. */
+const TOLD_BY_CODE = /^([0-9A-Z]{5}|E[A-Z]+(_AGAIN)?)$/;
+
+/**
+ * Names a fault on the way to a session. `pg`'s own have no code (no answer in time, no TLS there, no password given), and
+ * a certificate that is not trusted has a name that only TLS knows.
+ */
+function ofTheWay(fault: unknown): unknown {
+  const { code, message = String(fault) } = fault as { code?: string; message?: string };
+  if (TOLD_BY_CODE.test(code ?? "")) return fault;
+  if (message === "timeout expired") return Object.assign(fault as Error, { code: "ETIMEDOUT" });
+  return new TrailError(
+    "TRAIL_UNREACHABLE",
+    `Postgres cannot be used: ${message}. Check the server, the password and sslmode in DATABASE_URL.`,
+    { cause: fault },
+  );
 }

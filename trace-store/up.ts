@@ -22,6 +22,7 @@ interface Running {
 type WholeConfig = Config & { databaseUrl: string };
 
 const RETRY_MS = 2_000;
+const LINGER_MS = 500;
 
 /**
  * Runs the store until the process is told to stop: schema, slices, indexer, watcher and the HTTP door, or one part.
@@ -34,9 +35,11 @@ export async function up(config: Config, only: Part | undefined, version: string
   const running: Running[] = [];
   const checks: (() => HealthCheck)[] = [];
   const registry = createRegistry(version);
-  const stopped = untilSignal(log);
+  const stopping = new AbortController();
+  const stopped = untilSignal(log).then(() => stopping.abort());
   try {
-    await migrated(databaseUrl, log);
+    await migrated(databaseUrl, log, stopping.signal);
+    if (stopping.signal.aborted) return;
     if (config.kafka === undefined)
       log.warn("KAFKA_BROKERS is not set: spans come by OTLP only, and no broker is watched");
     if (only === undefined || only === "index") {
@@ -71,6 +74,8 @@ export async function up(config: Config, only: Part | undefined, version: string
     await stopped;
   } finally {
     for (const it of running.toReversed()) await it.stop();
+    // kafkajs goes on looking for a broker that is away, for half a minute, and nobody waits for it any more.
+    setTimeout(() => process.exit(), LINGER_MS).unref();
   }
 }
 
@@ -89,9 +94,9 @@ function startWatching(config: WholeConfig, kafka: KafkaConfig, log: Log): Runni
   });
 }
 
-/** Waits for Postgres as long as it is away; every other fault is said and ends the process. */
-async function migrated(databaseUrl: string, log: Log): Promise<void> {
-  for (;;) {
+/** Waits for Postgres as long as it is away, or until `stop`; every other fault is said and ends the process. */
+async function migrated(databaseUrl: string, log: Log, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
     try {
       const { applied, version } = await migrate(databaseUrl);
       if (applied.length > 0) log.info({ applied, version }, "brought the schema up to date");
@@ -102,15 +107,25 @@ async function migrated(databaseUrl: string, log: Log): Promise<void> {
         { error: error instanceof Error ? error.message : String(error) },
         "Postgres is not reachable yet; trying again",
       );
-      await pause(RETRY_MS);
+      // Cut short by the signal, which is no fault.
+      await pause(RETRY_MS, undefined, { signal: stop }).catch(() => undefined);
     }
   }
 }
 
-/** Not listening yet, or starting up (SQLSTATE 57P03). */
+/** Not listening yet, not answering, or starting up (SQLSTATE 57P03). A name that does not exist is rather misspelt. */
+const AWAY = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EAI_AGAIN",
+  "57P03",
+]);
+
 function isAway(error: unknown): boolean {
-  const { code } = error as { code?: string };
-  return code === "ECONNREFUSED" || code === "ECONNRESET" || code === "57P03" || code === "EAI_AGAIN";
+  return AWAY.has((error as { code?: string }).code ?? "");
 }
 
 function checkOf(name: string, problems: readonly string[]): HealthCheck {

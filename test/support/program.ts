@@ -16,12 +16,16 @@ export interface Running {
   readonly child: ChildProcess;
   /** Resolves when stdout holds this text; rejects when the program ends without. */
   readonly says: (text: string) => Promise<void>;
+  /** What it has written on stderr by now. */
+  readonly stderr: () => string;
   readonly ended: Promise<Ended>;
 }
 
 export interface ProgramOptions {
   /** Arguments of node, before the script. */
   readonly nodeArguments?: readonly string[];
+  /** Arguments of the script. */
+  readonly scriptArguments?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Folder the program runs in. Default: this checkout, so that `kafka-trail` means the built library. */
   readonly cwd?: string;
@@ -34,9 +38,9 @@ export const ROOT = dirname(dirname(__dirname));
 
 /** Runs a script of a file that exists. */
 export function run(script: string, options: ProgramOptions = {}): Running {
-  const { nodeArguments = [], env = {}, cwd = ROOT, node = process.execPath } = options;
+  const { nodeArguments = [], scriptArguments = [], env = {}, cwd = ROOT, node = process.execPath } = options;
   const started = Date.now();
-  const child = spawn(node, [...nodeArguments, script], {
+  const child = spawn(node, [...nodeArguments, script, ...scriptArguments], {
     cwd,
     env: { ...process.env, NODE_OPTIONS: "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -62,7 +66,7 @@ export function run(script: string, options: ProgramOptions = {}): Running {
     const isSaid = await Promise.race([said, ended.then(() => stdout.includes(text))]);
     if (!isSaid) throw new Error(`The program ended without saying ${text}. Its stderr: ${stderr}`);
   };
-  return { child, says, ended };
+  return { child, says, stderr: () => stderr, ended };
 }
 
 /** Runs program text from a file in a folder that is removed when it has ended. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Consumer } from "kafkajs";
 import { KafkaFetches, type KafkaFetchesOptions } from "./kafka-fetches.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -24,6 +25,8 @@ export interface Source {
  */
 const FETCH_BYTES_MAX = 1_048_576;
 const RESTART_DELAY_MS = 2_000;
+/** How long a stop waits for a start that is under way. */
+const STARTING_MS = 2_000;
 
 const messageOf = (fault: unknown): string => (fault instanceof Error ? fault.message : String(fault));
 
@@ -97,8 +100,10 @@ export class KafkaSource implements Source {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#watchdog?.stop();
-    // A start without a consumer yet is about to see that it is too late; a consumer is stopped wherever it is.
-    if (this.#consumer === undefined) await this.#starting;
+    // A start without a consumer yet is about to see that it is too late, but for one that looks for a broker that is away:
+    // kafkajs does so for half a minute. A consumer is stopped wherever it is.
+    if (this.#consumer === undefined)
+      await Promise.race([this.#starting, pause(STARTING_MS, undefined, { ref: false })]);
     await this.#consumer?.stop();
     await this.#fetches?.finish();
     await this.#consumer?.disconnect();

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { Kafka, logLevel, type logCreator, type SASLOptions } from "kafkajs";
 import type { KafkaConfig } from "../config.ts";
+import { TrailError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { installCodecs } from "./codecs.ts";
 
-/** Connects the store to Kafka: TLS and SASL as configured, kafkajs's words in our log, every codec readable. */
+/** Connects the store to Kafka: TLS and SASL as configured, kafkajs's words in our log, every codec readable. Throws `TRAIL_CONFIG` for a file that is no PEM. */
 export function createKafka(config: KafkaConfig, log: Log): Kafka {
   installCodecs();
-  const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file, "utf8"));
-  const ca = config.ssl && read(config.ssl.caFile);
-  const cert = config.ssl && read(config.ssl.certFile);
-  const key = config.ssl && read(config.ssl.keyFile);
+  const ca = config.ssl && readPem("KAFKA_SSL_CA_FILE", config.ssl.caFile);
+  const cert = config.ssl && readPem("KAFKA_SSL_CERT_FILE", config.ssl.certFile);
+  const key = config.ssl && readPem("KAFKA_SSL_KEY_FILE", config.ssl.keyFile);
   return new Kafka({
     clientId: config.clientId,
     brokers: [...config.brokers],
@@ -21,6 +21,23 @@ export function createKafka(config: KafkaConfig, log: Log): Kafka {
     ...(config.ssl && { ssl: { ...(ca && { ca: [ca] }), ...(cert && { cert }), ...(key && { key }) } }),
     ...(config.sasl && { sasl: { ...config.sasl } as SASLOptions }),
   });
+}
+
+function readPem(variable: string, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    const pem = readFileSync(file, "utf8");
+    if (pem.includes("-----BEGIN ")) return pem;
+  } catch (cause) {
+    const { message: said } = cause as Error;
+    throw new TrailError("TRAIL_CONFIG", `${variable} cannot be read: ${said}. Expected a file in PEM.`, {
+      cause,
+    });
+  }
+  throw new TrailError(
+    "TRAIL_CONFIG",
+    `${variable} is ${file}, which is not in PEM. Convert it with openssl.`,
+  );
 }
 
 /** kafkajs calls an error what it then retries and cures: its errors are our warnings. */

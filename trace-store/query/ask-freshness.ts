@@ -1,9 +1,12 @@
 import type { AskedId, Freshness, NotFound, WatcherAnswer } from "./answers.ts";
 import { millisecondsColumn, timeColumn } from "./columns.ts";
 import type { Database } from "./database.ts";
+import { sinceLastLookMs } from "./last-look.ts";
 
 /** Answers of the same second share one look: a look-up must not pay for it each time. */
 const REMEMBERED_MS = 1_000;
+/** Two looks at the broker are about this far apart, so that a younger one says how far the indexer is behind. */
+const LOOKS_APART_MS = 10_000;
 
 interface FreshnessRow {
   at: string;
@@ -55,10 +58,11 @@ async function askFreshness(database: Database): Promise<Freshness> {
 /** Says what is known where nothing is stored. */
 export function notFound(
   asked: AskedId,
-  { holds, indexerDelayMs }: Freshness,
+  freshness: Freshness,
   reason: NotFound["reason"] = "not_in_store",
   because = "",
 ): NotFound {
+  const { holds, indexerDelayMs } = freshness;
   const what = {
     trace: () => `Trace ${asked.kind === "trace" ? asked.traceId : ""}`,
     message: () =>
@@ -67,10 +71,15 @@ export function notFound(
   }[asked.kind]();
   const held =
     holds.from === null ? "which holds no spans yet" : `which holds spans from ${holds.from} to ${holds.to}`;
-  const behind =
-    indexerDelayMs === null
-      ? "how far the indexer is behind is not known"
-      : `indexer behind ${Math.ceil(indexerDelayMs / 1_000)} s`;
-  const sentence = `${what} is not in the store, ${held} (${behind}).${because && ` ${because}`}`;
+  const sentence = `${what} is not in the store, ${held} (${behindOf(freshness)}).${because && ` ${because}`}`;
   return { found: false, asked, holds, indexerDelayMs, reason, sentence };
+}
+
+function behindOf(freshness: Freshness): string {
+  const { indexerDelayMs } = freshness;
+  if (indexerDelayMs === null) return "how far the indexer is behind is not known";
+  const seconds = Math.ceil(indexerDelayMs / 1_000);
+  return indexerDelayMs > LOOKS_APART_MS && sinceLastLookMs(freshness) !== undefined
+    ? `the broker was last looked at ${seconds} s ago, and by then all was stored`
+    : `indexer behind ${seconds} s`;
 }

@@ -14,6 +14,12 @@ const TRACEPARENT_INSIDE = /\b[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\
 const TRACE_ID_INSIDE = /\b(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b/i;
 const COORDINATES_INSIDE = /(?:^|[/\s"'=])([a-zA-Z0-9._-]{1,249}\/\d{1,10}\/\d{1,19})(?=$|[/?#&\s"',])/;
 
+/** Spring Kafka's and the Java client's `orders-3@4711`. */
+const JAVA_INSIDE = /(?:^|[\s"'=([])([a-zA-Z0-9._-]{1,249})-(\d{1,10})@(\d{1,19})\b/;
+/** `ConsumerRecord(topic = orders, partition = 3, ... offset = 4711, ...)`, `topic=orders partition=3 offset=4711`, a URL's query. */
+const NAMED_INSIDE =
+  /\btopic["']?\s*[=:]\s*["']?([a-zA-Z0-9._-]{1,249})\b.{1,100}?\bpartition["']?\s*[=:]\s*["']?(\d{1,10})\b.{1,100}?\boffset["']?\s*[=:]\s*["']?(\d{1,19})\b/is;
+
 const ACCEPTED =
   "a trace id (32 hex characters or a uuid), a traceparent, topic/partition/offset, a message key, a message id, or a URL or JSON with one of them in it";
 
@@ -90,9 +96,14 @@ function idsInText(text: string): AskedId[] {
   const context = traceparent === undefined ? undefined : parseTraceparent(traceparent.toLowerCase());
   if (context !== undefined) return [traceAsked(context.traceId)];
   const traceId = TRACE_ID_INSIDE.exec(decoded)?.[0];
-  const coordinates = COORDINATES_INSIDE.exec(decoded)?.[1];
+  const coordinates = COORDINATES_INSIDE.exec(decoded)?.[1] ?? spelledInLogs(decoded);
   const at = coordinates === undefined ? undefined : parseCoordinates(coordinates);
   return [...(at ? [messageAsked(at)] : []), ...(traceId === undefined ? [] : [traceAsked(traceId)])];
+}
+
+function spelledInLogs(text: string): string | undefined {
+  const found = JAVA_INSIDE.exec(text) ?? NAMED_INSIDE.exec(text);
+  return found === null ? undefined : found.slice(1, 4).join("/");
 }
 
 function decodedUrl(text: string): string {

@@ -50,9 +50,14 @@ export function answerUnreadablePath(
 
 /** Says in a sentence which parameter does not fit its schema. */
 export function sayWhatIsOdd(errors: readonly FastifySchemaValidationError[]): Error {
-  const said = errors.map(({ instancePath, params, message }) => {
+  // An unknown parameter is told twice, once as one that matches no schema.
+  const told = errors.filter(({ keyword }) => keyword !== "boolean");
+  const said = told.map(({ instancePath, params, message }) => {
     const missing = params["requiredProperties"];
     if (Array.isArray(missing)) return `Missing in the question: ${missing.join(", ")}.`;
+    const unknown = params["additionalProperties"];
+    if (Array.isArray(unknown))
+      return `Not known here: ${unknown.join(", ").slice(0, 200)}. /api/v1/openapi.json lists what may be asked.`;
     return `The parameter "${instancePath.slice(1)}" ${message ?? "is odd"}, given once.`;
   });
   return new Error(said.join(" "));

@@ -119,6 +119,8 @@ async function addRoutes(app: FastifyInstance, options: HttpServerOptions): Prom
     // The door speaks plain HTTP; whoever puts TLS before it says this.
     strictTransportSecurity: false,
   });
+  // An answer is true for as long as it takes to read: no proxy and no browser is to give it out again.
+  app.addHook("onSend", async (_request, reply) => void reply.header("cache-control", "no-store"));
   await app.register(rateLimit, {
     max: limits.requestsPerMinuteMax,
     timeWindow: 60_000,

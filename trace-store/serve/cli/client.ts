@@ -53,7 +53,7 @@ function addressOf(url: string, path: string, parameters: Readonly<Record<string
   if (base === undefined || !/^https?:$/.test(base.protocol)) {
     throw new TrailError(
       "TRAIL_CONFIG",
-      `KAFKA_TRAIL_URL is "${url}"; expected the address of a kafka-trail server, such as http://127.0.0.1:8712.`,
+      `--url or KAFKA_TRAIL_URL is "${url}"; expected the address of a kafka-trail server, such as http://127.0.0.1:8712.`,
     );
   }
   const address = new URL(base.pathname.replace(/\/$/, "") + path, base);

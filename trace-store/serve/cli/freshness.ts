@@ -1,4 +1,5 @@
 import type { Freshness } from "../../query/answers.ts";
+import { sinceLastLookMs } from "../../query/last-look.ts";
 import type { Output } from "./output.ts";
 import { spellDuration } from "./times.ts";
 
@@ -6,10 +7,15 @@ import { spellDuration } from "./times.ts";
 const DELAY_SAID_MS = 10_000;
 
 /** Says on stderr what an answer cannot know yet: an indexer behind, a watcher that cannot see. */
-export function sayFreshness({ indexerDelayMs, watchers }: Freshness, output: Output): void {
+export function sayFreshness(freshness: Freshness, output: Output): void {
+  const { indexerDelayMs, watchers } = freshness;
   if (indexerDelayMs !== null && indexerDelayMs > DELAY_SAID_MS) {
     const behind = spellDuration(BigInt(Math.round(indexerDelayMs)) * 1_000_000n);
-    output.say(`The indexer is ${behind} behind: newer spans are not in this answer.`);
+    output.say(
+      sinceLastLookMs(freshness) === undefined
+        ? `The indexer is ${behind} behind: newer spans are not in this answer.`
+        : `The broker was last looked at ${behind} ago: whether newer spans are in this answer is not known.`,
+    );
   }
   for (const { cluster, problem } of watchers) {
     if (problem !== null) output.say(`The broker${cluster && ` of ${cluster}`} is not seen: ${problem}`);

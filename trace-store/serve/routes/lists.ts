@@ -5,7 +5,7 @@ import { TrailError } from "../../errors.ts";
 import type { UndeliveredQuestion } from "../../query/questions.ts";
 import { problemResponses } from "../openapi.ts";
 import { CoverageSchema, UndeliveredSchema } from "../schemas/lists.ts";
-import { ref } from "../schemas/shapes.ts";
+import { asked, ref } from "../schemas/shapes.ts";
 import { CLUSTER, type Asking } from "./questions.ts";
 
 /** How many rows an answer may have. */
@@ -22,7 +22,7 @@ export function addListRoutes(app: FastifyInstance, { query, turnstile }: Asking
       schema: {
         summary: "Messages of a topic that a consumer group has not dealt with, by partition and offset",
         operationId: "listUndelivered",
-        querystring: Type.Object({
+        querystring: asked({
           topic: Type.String(),
           consumerGroup: Type.String(),
           cluster: CLUSTER,
@@ -51,7 +51,7 @@ export function addListRoutes(app: FastifyInstance, { query, turnstile }: Asking
         summary:
           "How many of a topic's messages were seen, per partition, by its producers and by each group",
         operationId: "getCoverage",
-        querystring: Type.Object({ topic: Type.String(), cluster: CLUSTER }),
+        querystring: asked({ topic: Type.String(), cluster: CLUSTER }),
         response: { 200: ref("Coverage", CoverageSchema), ...problemResponses(400) },
       },
     },

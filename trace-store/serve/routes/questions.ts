@@ -9,7 +9,7 @@ import { sendProblem } from "../faults.ts";
 import { problemResponses } from "../openapi.ts";
 import { TrailSchema } from "../schemas/hops.ts";
 import { FoundSchema, MessageSchema } from "../schemas/messages.ts";
-import { ref } from "../schemas/shapes.ts";
+import { asked, ref } from "../schemas/shapes.ts";
 import type { Turnstile } from "../turnstile.ts";
 
 /** What the routes ask through. */
@@ -51,7 +51,7 @@ export function addQuestionRoutes(app: FastifyInstance, { query, turnstile }: As
           partition: Type.String({ description: "decimal" }),
           messageOffset: Type.String({ description: "decimal" }),
         }),
-        querystring: Type.Object({ cluster: CLUSTER }),
+        querystring: asked({ cluster: CLUSTER }),
         response: { 200: ref("Message", MessageSchema), ...problemResponses(400, 404) },
       },
     },
@@ -67,7 +67,7 @@ export function addQuestionRoutes(app: FastifyInstance, { query, turnstile }: As
       schema: {
         summary: "What happened to whatever bears this id",
         operationId: "find",
-        querystring: Type.Object({
+        querystring: asked({
           q: Type.String({
             description:
               "trace id, traceparent, topic/partition/offset, message key or message id, also inside a pasted URL or JSON",

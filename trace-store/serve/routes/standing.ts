@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import { problemResponses } from "../openapi.ts";
 import { freshness } from "../schemas/hops.ts";
 import { GroupsSchema } from "../schemas/lists.ts";
-import { ref } from "../schemas/shapes.ts";
+import { asked, ref } from "../schemas/shapes.ts";
 import { LIMIT } from "./lists.ts";
 import { CLUSTER, type Asking } from "./questions.ts";
 
@@ -28,7 +28,7 @@ export function addStandingRoutes(app: FastifyInstance, { query, turnstile }: As
       schema: {
         summary: "Where each consumer group stands on each partition",
         operationId: "listGroups",
-        querystring: Type.Object({
+        querystring: asked({
           topic: Type.Optional(Type.String()),
           consumerGroup: Type.Optional(Type.String()),
           cluster: CLUSTER,

@@ -1,4 +1,8 @@
-import { Type, type Static, type TSchema } from "typebox";
+import { Type, type Static, type TProperties, type TSchema } from "typebox";
+
+/** The parameters of a question. A misspelt one is refused: what it asks for would be left out without a word. */
+export const asked = <P extends TProperties>(parameters: P) =>
+  Type.Object(parameters, { additionalProperties: false });
 
 /** A value or `null`: what is not known is said to be not known. */
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);

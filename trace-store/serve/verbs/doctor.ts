@@ -1,5 +1,6 @@
 import type { Freshness } from "../../query/answers.ts";
 import { TrailError } from "../../errors.ts";
+import { sinceLastLookMs } from "../../query/last-look.ts";
 import type { Client, ToldCheck } from "../cli/client.ts";
 import { EXIT } from "../cli/exit-codes.ts";
 import type { Page } from "../cli/page.ts";
@@ -14,6 +15,8 @@ const COLUMNS: readonly Column[] = [
   { title: "says", lengthMax: 400, wraps: true },
 ];
 const DELAY_HEALTHY_MS = 60_000;
+/** Twice the longest pause that KAFKA_TRAIL_WATCH_POLL_MS allows. */
+const WATCHER_GONE_MS = 600_000;
 
 /** `kafka-trail doctor`: what is wrong with the store, and what to do. */
 export const doctor: Verb = (program, tools) => {
@@ -50,7 +53,8 @@ function holdsCheck({ holds }: Freshness): HealthCheck {
   return { name: "store", isReady: true, says };
 }
 
-function indexerCheck({ indexerDelayMs }: Freshness): HealthCheck {
+function indexerCheck(freshness: Freshness): HealthCheck {
+  const { indexerDelayMs } = freshness;
   if (indexerDelayMs === null) {
     return {
       name: "freshness",
@@ -60,6 +64,11 @@ function indexerCheck({ indexerDelayMs }: Freshness): HealthCheck {
   }
   const isReady = indexerDelayMs <= DELAY_HEALTHY_MS;
   const behind = spellDuration(BigInt(Math.round(indexerDelayMs)) * 1_000_000n);
+  if (!isReady && sinceLastLookMs(freshness) !== undefined) {
+    // Not the indexer's fault: the watcher's own line says whose.
+    const says = `How far the indexer is behind is not known: nobody has looked at the broker for ${behind}. By then all was stored.`;
+    return { name: "freshness", isReady: true, says };
+  }
   const says = `The indexer is ${indexerDelayMs < 1_000 ? "less than a second" : behind} behind.${
     isReady ? "" : " Start more indexers (`kafka-trail up --only index`), or look at what slows Postgres."
   }`;
@@ -78,10 +87,14 @@ function watcherChecks({ watchers }: Freshness): HealthCheck[] {
         ? "no whole look yet"
         : `last look ${spellDuration(BigInt(Math.round(ageMs)) * 1_000_000n)} ago`;
     const seen = `Commits are read ${way === "poll" ? "by polling" : "from __consumer_offsets"}; ${look}.`;
+    const isGone = problem === null && ageMs !== null && ageMs > WATCHER_GONE_MS;
+    const what = isGone
+      ? "Nobody looks at the broker: start `kafka-trail up`, or `up --only watch`."
+      : problem;
     return {
       name: cluster === "" ? "watcher" : `watcher of ${cluster}`,
-      isReady: problem === null,
-      says: problem === null ? seen : `${problem} ${seen}`,
+      isReady: what === null,
+      says: what === null ? seen : `${what} ${seen}`,
     };
   });
 }

@@ -12,6 +12,8 @@ export const purge: Verb = (program, tools) => {
     .addOption(new Option("--key <key>", "every span with this message key").conflicts("trace"))
     .addOption(new Option("--trace <trace id>", "every span of this trace, 32 hex characters or a UUID"))
     .action(async ({ key, trace }: { key?: string; trace?: string }) => {
+      // A shell's variable that is not set: nothing would be forgotten, and it would read as done.
+      if (key === "") program.error("error: the key is empty; expected the key of a message");
       if (key === undefined && !/^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i.test(trace ?? "")) {
         program.error(
           trace === undefined

@@ -2,6 +2,7 @@ import { Option } from "commander";
 import type { GroupsAnswer, UndeliveredAnswer } from "../../query/list-answers.ts";
 import { EXIT } from "../cli/exit-codes.ts";
 import { noPositions } from "../cli/no-positions.ts";
+import { parseCount } from "../cli/counts.ts";
 import { counted } from "../cli/text.ts";
 import { parseDurationMs } from "../cli/durations.ts";
 import { sayFreshness } from "../cli/freshness.ts";
@@ -27,6 +28,7 @@ interface Reading {
 const NS_PER_MS = 1_000_000n;
 const LIMIT_DEFAULT = 1_000;
 /** The most that the server answers with. */
+const LIMIT_MAX = 10_000;
 const POSITIONS_MAX = 10_000;
 /** Half of what the server answers at once: others ask too. */
 const QUESTIONS_AT_ONCE = 4;
@@ -49,7 +51,7 @@ export const stuck: Verb = (program, tools) => {
     .addOption(
       new Option("--limit <count>", "at most so many of each group and topic")
         .default(LIMIT_DEFAULT)
-        .argParser(Number),
+        .argParser(parseCount(LIMIT_MAX)),
     )
     .action(async ({ topic, group, olderThan, limit }: Options) => {
       const { client, output, exit } = tools();
