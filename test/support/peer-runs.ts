@@ -49,6 +49,8 @@ export interface Truth {
     Record<
       string,
       {
+        /** Whose consumer it was. */
+        readonly service?: string;
         readonly partitions: Readonly<
           Record<string, Readonly<Record<string, { readonly committed: number }>>>
         >;
@@ -64,14 +66,26 @@ export interface PeerRun {
   readonly truth: Truth;
 }
 
+/** Captures that have their truth beside them. */
+export type Captured =
+  | "java-plain"
+  | "go-kotel"
+  | "java-links"
+  | "java-stable"
+  | "java-polled"
+  | "node-kafkajs"
+  | "python-aiokafka"
+  | "python-confluent"
+  | "python-kafkapython";
+
 /** A whole capture, byte for byte as the exporters sent it. */
-export function capturedRun(peer: "java-plain" | "go-kotel"): PeerRun {
+export function capturedRun(peer: Captured): PeerRun {
   const truth = gunzipSync(readFileSync(join(FOLDER, `${peer}.truth.json.gz`))).toString();
   return { bodies: capturedBodies(peer), truth: JSON.parse(truth) as Truth };
 }
 
 /** The request bodies of a capture. */
-export function capturedBodies(peer: "java-plain" | "go-kotel" | "python-mixed"): Buffer[] {
+export function capturedBodies(peer: Captured | "python-mixed"): Buffer[] {
   return delimited(gunzipSync(readFileSync(join(FOLDER, `${peer}.binpb.gz`))));
 }
 
