@@ -177,6 +177,15 @@ export function ledgerContract(server: () => TestServer | undefined): void {
     expect(await ledger()).toEqual([entry("produced", "{[0,599)}", { sampled: true })]);
   });
 
+  test("writes that are on their way at once leave nothing that is not united", async () => {
+    const count = 12;
+
+    await Promise.all(Array.from({ length: count }, (_, i) => write(aSend("orders", 0, BigInt(i)))));
+
+    expect(await ledger()).toEqual([entry("produced", `{[0,${count})}`)]);
+    expect(await store.count("SELECT count(*) FROM trail_private.ledger_marks")).toBe(0);
+  });
+
   test("a write that never is the last one unites all the same, now and then", async () => {
     for (let i = 0; i < 34; i += 1) {
       await store.writer.write({ parts: [aPart([aSend("orders", 0, BigInt(i))])], isMoreWaiting: true });

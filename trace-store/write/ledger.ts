@@ -14,8 +14,8 @@ const UNITED_WRITES_MAX = 128;
  * Keeps the ledger: which offsets the spans of each write tell of.
  *
  * Uniting 5,000 spans' marks with the ledger takes as long as copying the spans, as they touch a thousand of its rows, and
- * uniting those of thirty writes takes hardly longer. So a write that others wait behind only puts its marks down, in the
- * transaction of its spans, and the last one unites them all, whichever indexer wrote them.
+ * uniting those of thirty writes takes hardly longer. So while others are on their way a write only puts its marks down, in
+ * the transaction of its spans, and the last one unites them all, whichever indexer wrote them.
  */
 export class Ledger {
   #heldWrites = 0;
@@ -35,9 +35,30 @@ export class Ledger {
       if (entries.length > 0) await hold(client, entries);
       return () => this.#held();
     }
-    if (this.#heldWrites > 0) await unite(client, [...(await takeHeld(client)), entries]);
+    // What another write commits from here on may not be seen, and stays counted.
+    const seen = this.#heldWrites;
+    if (seen > 0) await unite(client, [...(await takeHeld(client)), entries]);
     else if (entries.length > 0) await unite(client, [entries]);
-    return () => (this.#heldWrites = 0);
+    return () => this.#united(seen);
+  }
+
+  /**
+   * Unites what is still held when nobody is on the way any more: to be called by every write after its COMMIT, as two that
+   * were on the way at once may both have left it to the other.
+   *
+   * Never throws: the write is in. What stays held is united by the next write, or by the slice keeper.
+   */
+  async uniteRest(client: ClientBase, isMoreWaiting: () => boolean): Promise<void> {
+    try {
+      // Again: another write may have come and gone meanwhile, and have left it to this one.
+      while (this.#heldWrites > 0 && !isMoreWaiting()) {
+        const seen = this.#heldWrites;
+        await uniteSome(client);
+        this.#united(seen);
+      }
+    } catch {
+      // A connection that broke is found broken by the next write.
+    }
   }
 
   #isDue(): boolean {
@@ -49,21 +70,29 @@ export class Ledger {
     if (this.#heldWrites === 0) this.#heldSinceMs = performance.now();
     this.#heldWrites += 1;
   }
+
+  #united(count: number): void {
+    this.#heldWrites = Math.max(0, this.#heldWrites - count);
+    this.#heldSinceMs = performance.now();
+  }
 }
 
 /** Unites what writes have put down and nobody has united: an indexer that is gone. In transactions of its own. */
 export async function uniteHeldMarks(client: ClientBase): Promise<void> {
-  for (let isAny = true; isAny;) {
-    await client.query("BEGIN");
-    try {
-      const held = await takeHeld(client);
-      await unite(client, held);
-      isAny = held.length > 0;
-      await client.query("COMMIT");
-    } catch (error) {
-      await client.query("ROLLBACK");
-      throw error;
-    }
+  while (await uniteSome(client));
+}
+
+/** Tells whether there were any. */
+async function uniteSome(client: ClientBase): Promise<boolean> {
+  await client.query("BEGIN");
+  try {
+    const held = await takeHeld(client);
+    await unite(client, held);
+    await client.query("COMMIT");
+    return held.length > 0;
+  } catch (error) {
+    await client.query("ROLLBACK");
+    throw error;
   }
 }
 

@@ -32,8 +32,8 @@ export interface WriteContext {
 export interface WriteManner {
   /** By way of a temporary table, on which a span that is there already is passed over. */
   readonly isStaged: boolean;
-  /** Another batch follows at once. */
-  readonly isMoreWaiting: boolean;
+  /** Tells whether another batch is on its way beside this one, or follows at once. */
+  readonly isMoreWaiting: () => boolean;
 }
 
 /** Slices changed between the look at them and the write: nothing was written, look again. */
@@ -80,9 +80,10 @@ export async function writeOnce(
     passed.flatMap((part) => part.released ?? []),
   );
   await quarantine.keep(client, quarantined);
-  const kept = await ledger.write(client, batch.marks, encoding.names, isMoreWaiting);
+  const kept = await ledger.write(client, batch.marks, encoding.names, isMoreWaiting());
   await commit(client);
   kept();
+  await ledger.uniteRest(client, isMoreWaiting);
   return {
     stored,
     duplicates: batch.inSlices.length + batch.oddTimes.length - stored + batch.repeated,

@@ -32,7 +32,7 @@ interface Progress {
   batch: Prepared;
   settled: WriteResult;
   isStaged: boolean;
-  readonly isMoreWaiting: boolean;
+  readonly isMoreWaiting: () => boolean;
   isCommitUnanswered: boolean;
 }
 
@@ -48,7 +48,7 @@ export async function writeUntilDone(
   batch: Prepared,
   options: {
     readonly isStaged: boolean;
-    readonly isMoreWaiting: boolean;
+    readonly isMoreWaiting: () => boolean;
     readonly observer: WriteObserver;
     readonly signal: AbortSignal | undefined;
   },

@@ -138,7 +138,7 @@ export class Writer {
     try {
       const result = await writeUntilDone(session, this.#context, prepared, {
         isStaged: this.#recent.filter(Boolean).length > WINDOW_BATCHES * STAGED_SHARE,
-        isMoreWaiting: batch.isMoreWaiting === true || this.#waiting.length > 0,
+        isMoreWaiting: () => batch.isMoreWaiting === true || this.#inHand.size > 1,
         signal: this.#closing.signal,
         observer: {
           metDuplicate: () => (isFallback = true),
