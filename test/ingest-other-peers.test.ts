@@ -204,6 +204,15 @@ test("Datadog's tags, as the collector's receiver passes them on", () => {
   );
 });
 
+// opentracing-contrib/java-kafka-client, StandardSpanDecorator.java: what an OpenTracing shim passes on.
+test("OpenTracing's tags", () => {
+  const at = { "peer.service": "kafka", "message_bus.destination": "orders", partition: 2, offset: 12 };
+
+  expect(received({ ...at, component: "java-kafka" }, "From_orders")).toBe(
+    "app process orders/2/12 - - - unset",
+  );
+});
+
 // JasperFx/wolverine a4b6f5b, Envelope.Internals.cs.
 test("Wolverine names its topic by an address", () => {
   const attributes = {

@@ -99,6 +99,7 @@ test.each([
   ["a URL's query", "https://kafka-ui/messages?topic=orders&partition=3&offset=4711", "message"],
   ["a JSON record", '{"topic":"orders","partition":3,"offset":"4711","key":"customer-7"}', "message"],
   ["JSON headers", `{"headers":{"traceparent":"00-${TRACE_ID}-00f067aa0ba902b7-01"}}`, "trail"],
+  ["Python's message id", "orders.3.4711", "message"],
   ["a JSON body", '[{"order":{"messageId":"order-4711"}}]', "matches"],
 ])("anything that names the message finds it: %s", async (_, pasted, kind) => {
   const answer = await query.find(pasted);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { GroupVerdictAnswer, MessageAnswer } from "../trace-store/query/answers.ts";
 import { aSpan, encodeTraces, type TestSpan } from "./support/otlp.ts";
 import { PEER_KINDS } from "./support/peer-kinds/kinds.ts";
-import type { PeerKind } from "./support/peer-kinds/shop.ts";
+import { below, type PeerKind } from "./support/peer-kinds/shop.ts";
 import { openPeerStore, type PeerStore } from "./support/peer-store.ts";
 
 // One message that was handled several times, or of which spans tell less than they seem to.
@@ -89,5 +89,34 @@ test("a dead letter that no span ties to a message puts only the last handling o
     "billing PROCESSED,inventory PROCESSED",
     "billing UNKNOWN,inventory PROCESSED",
     "billing PROCESSED,inventory PROCESSED",
+  ]);
+});
+
+test.each([
+  ["T.dlq", true],
+  ["T-dlt", true],
+  ["T.DLQ", true],
+  ["TDLQ", true],
+  ["dead-letter-topic-T", true],
+  ["error.T.billing", true],
+  ["T-retry-0", false],
+])("a send to %s below a handling is what became of the message", async (pattern, isDeadLetter) => {
+  const topic = `orders${pattern.replaceAll(/[^a-zA-Z0-9]/g, "")}`;
+  const kind = PEER_KINDS["java-stable"] as PeerKind;
+  const message = { topic, partition: 0, offset: 0, key: "k" };
+  const sent = aSpan({ ...kind.send(message), service: "checkout" });
+  const { spans, handling } = kind.handle([{ message, sent, isFailed: true }], {
+    group: "billing",
+    service: "billing",
+  });
+  const copy = { ...message, topic: pattern.replace("T", topic), offset: 4 };
+  const forwarded = { ...kind.send(copy), ...below(handling[0] as TestSpan), service: "billing" };
+
+  await store.take([
+    encodeTraces([sent, ...spans.map((span) => aSpan({ ...span, service: "billing" })), aSpan(forwarded)]),
+  ]);
+
+  expect((await answerAbout(topic)).groups.map(short)).toEqual([
+    isDeadLetter ? "billing DEAD_LETTERED" : "billing FORWARDED",
   ]);
 });

@@ -105,3 +105,25 @@ test.each(Object.entries(ANSWERS) as [Captured, readonly string[]][])(
   },
   60_000,
 );
+
+test("where a topic's handlings tell no offset, an answer without them says that there are such", async () => {
+  const [message] = capturedRun("python-kafkapython").truth.messages;
+
+  const { groups } = await answerAbout(message as TrueMessage);
+
+  expect(groups.find(({ verdict }) => verdict === "PASSED_UNTRACED")?.why).toMatch(
+    /^the group has committed \d+; no spans name it; handlings of this topic's messages are traced, but without their offsets$/,
+  );
+});
+
+test("a message of a log that no span names may be none at all, and the answer says so", async () => {
+  const { truth } = capturedRun("node-kafkajs");
+  const aborted = truth.messages.find((it) => it.transaction_aborted) as TrueMessage;
+
+  expect((await answerAbout(aborted)).message).toMatchObject({
+    verdict: "APPENDED",
+    why: expect.stringMatching(
+      /no span names it, so it may also be a transaction's marker or an aborted message$/,
+    ),
+  });
+});

@@ -35,19 +35,20 @@ export const Fact = {
   peerService: 22,
   /** Of an event: the exception left the span. */
   escaped: 23,
-  /** A name that says too little to count before any other. */
+  // Names that say too little to count before any other (Datadog's, OpenTracing's).
   bareOffset: 24,
+  barePartition: 25,
   // From here on: what names ranges.
-  origin: 25,
-  offsets: 26,
-  offsetsFailed: 27,
-  offsetsNotReached: 28,
-  offsetsSkipped: 29,
-  offsetsVoid: 30,
+  origin: 26,
+  offsets: 27,
+  offsetsFailed: 28,
+  offsetsNotReached: 29,
+  offsetsSkipped: 30,
+  offsetsVoid: 31,
 } as const;
 export type Fact = (typeof Fact)[keyof typeof Fact];
 
-const FACT_COUNT = 31;
+const FACT_COUNT = 32;
 const FIRST_RANGE = Fact.origin;
 
 /** Attribute name to what it says. Where two names of one fact occur on a span, the later one counts. */
@@ -74,6 +75,7 @@ const NAMES: readonly (readonly [fact: Fact, ...names: string[]])[] = [
     "kafka.message.offset",
   ],
   [Fact.bareOffset, "offset"],
+  [Fact.barePartition, "partition"],
   [Fact.group, NAMES_1_44.consumerGroup, "messaging.kafka.consumer.group", "messaging.kafka.consumer_group"],
   [Fact.kafkaTopic, "kafka.topic"],
   [Fact.key, NAMES_1_44.key, NAMES_1_45.key, "messaging.kafka.message_key", "kafka.key"],

@@ -112,7 +112,7 @@ function isAboutKafka(facts: Facts): boolean {
   return KAFKA_ONLY.some((fact) => facts.get(fact) !== null);
 }
 
-/** Vert.x (and with it Quarkus) names no system, but itself as the peer. */
+/** Vert.x names no system, but Kafka as its peer. So did OpenTracing. */
 function isByVertx(facts: Facts): boolean {
   return (
     facts.get(Fact.peerService) === "kafka" &&
@@ -140,7 +140,7 @@ function groupOf(facts: Facts): string | null {
 }
 
 function partitionOf(facts: Facts): number | null {
-  return facts.int32(Fact.partition) ?? facts.int32(Fact.kafkaPartition);
+  return facts.int32(Fact.partition) ?? facts.int32(Fact.kafkaPartition) ?? facts.int32(Fact.barePartition);
 }
 
 function topicOf(facts: Facts, kind: number): string | null {

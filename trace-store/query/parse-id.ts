@@ -20,6 +20,9 @@ const JAVA_INSIDE = /(?:^|[\s"'=([])([a-zA-Z0-9._-]{1,249})-(\d{1,10})@(\d{1,19}
 const NAMED_INSIDE =
   /\btopic["']?\s*[=:]\s*["']?([a-zA-Z0-9._-]{1,249})\b.{1,100}?\bpartition["']?\s*[=:]\s*["']?(\d{1,10})\b.{1,100}?\boffset["']?\s*[=:]\s*["']?(\d{1,19})\b/is;
 
+/** How Python's instrumentations spell a message id. A version or an address may look like it: the text itself is looked for first. */
+const DOTTED = /^([a-zA-Z0-9._-]{1,249})\.(\d{1,10})\.(\d{1,19})$/;
+
 const ACCEPTED =
   "a trace id (32 hex characters or a uuid), a traceparent, topic/partition/offset, a message key, a message id, or a URL or JSON with one of them in it";
 
@@ -63,7 +66,9 @@ function idsOf(text: string): AskedId[] {
   if (exact !== undefined) return exact.kind === "text" ? [exact] : [exact, { kind: "text", text }];
   const inJson = text.startsWith("{") || text.startsWith("[") ? idsInJson(text) : [];
   const inside = inJson.length > 0 ? inJson : idsInText(text);
-  return text.length <= TEXT_CHARACTERS_MAX ? [...inside, { kind: "text", text }] : inside;
+  const dotted = parseCoordinates(DOTTED.exec(text)?.slice(1).join("/") ?? "");
+  const ids: AskedId[] = dotted ? [{ kind: "text", text }, messageAsked(dotted)] : [{ kind: "text", text }];
+  return text.length <= TEXT_CHARACTERS_MAX ? [...inside, ...ids] : inside;
 }
 
 /** The text as one id, `undefined` where it is a sentence, a URL or a document. */

@@ -57,6 +57,8 @@ COMMENT ON FUNCTION trail_private.message_rule IS 'The verdict of a message itse
 -- Topics in which dead letters, and messages to be tried again, are put by common practice.
 CREATE OR REPLACE FUNCTION trail_private.is_dead_letter_topic(topic text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT topic ~* '(^|[._-])(dlq|dlt|dead[._-]?letters?([._-]?(queue|topic))?|parking[._-]?lot|poison)([._-]|$)'
+    -- ordersDLQ; and Spring Cloud Stream's own: error.<destination>.<group>.
+    OR topic ~ '[a-z0-9](DLQ|DLT|Dlq|Dlt|DeadLetters?)$' OR topic ~ '^error\.[^.].*\.[^.]+$'
 $$;
 COMMENT ON FUNCTION trail_private.is_dead_letter_topic IS 'True for a name by which dead-letter topics go.';
 

@@ -215,7 +215,10 @@ BEGIN
       WHEN j.ruling = 'UNKNOWN' AND j.handed > 0 THEN trail_private.handed_of(j.service, j.handed, j.handed_failed)
       ELSE trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, n.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
       j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start)
-      || trail_private.lead_of(j.ruling, j.lead, j.failed) END,
+      || trail_private.lead_of(j.ruling, j.lead, j.failed)
+      || CASE WHEN j.ruling = 'PASSED_UNTRACED' AND coalesce(j.service, n.services) IS NULL AND NOT j.is_traced AND NOT j.is_held
+          AND EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics))
+        THEN '; handlings of this topic''s messages are traced, but without their offsets' ELSE '' END END,
     CASE j.ruling WHEN 'DEAD_LETTERED' THEN j.dead_lettered_to WHEN 'FORWARDED' THEN j.forwarded_to END,
     j.ok + j.failed, j.failed, j.started_at, j.ended_at,
     -- greatest() passes over NULL: what is not known is not 0.
