@@ -67,7 +67,7 @@ const MIB = 1024 * 1024;
 const QUEUE_BYTES_MAX = 32 * MIB;
 const FLUSH_ON_EXIT_MS = 5_000;
 const LEFT_BEHIND =
-  "spans were still waiting to be exported when the process ended. Does a collector listen where " +
+  "still waiting to be exported when the process ended. Does a collector listen where " +
   "OTEL_EXPORTER_OTLP_ENDPOINT says? An app that calls process.exit() awaits startExport().shutdown() before it.";
 const EMPTY: SpanQueueStats = { waitingSpans: 0, waitingBytes: 0, exportedSpans: 0, droppedSpans: 0 };
 
@@ -164,7 +164,8 @@ function exitHooks(queue: SpanQueue) {
     },
     atEnd() {
       const { waitingSpans } = queue.stats;
-      if (waitingSpans > 0) warnAtExit(`${waitingSpans} ${LEFT_BEHIND}`);
+      const spans = waitingSpans === 1 ? "1 span was" : `${waitingSpans} spans were`;
+      if (waitingSpans > 0) warnAtExit(`${spans} ${LEFT_BEHIND}`);
     },
   };
 }

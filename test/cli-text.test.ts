@@ -61,6 +61,20 @@ test("a last column that wraps goes on in its own lines, or below its row where 
   ]);
 });
 
+test("where the last column goes below its rows, the one before it is still whole", () => {
+  const columns = [{ title: "group" }, { title: "" }, { title: "why", wraps: true }];
+  const rows = [["billing", "to orders.dlq/0/0, incomplete", "its dead letter was sent to orders.dlq/0/0"]];
+
+  const written = writeTable(columns, rows, { paint: createPaint(false), width: 50 });
+
+  expect(written.split("\n")).toEqual([
+    "group",
+    "billing  to orders.dlq/0/0, incomplete",
+    "    its dead letter was sent to orders.dlq/0/0",
+    "",
+  ]);
+});
+
 test("durations are spelled with the unit that people would use", () => {
   const spelled = [0n, 85_400n, 2_100_000n, 3_420_000_000n, 725_000_000_000n, -5_000_000n].map(spellDuration);
 

@@ -51,6 +51,16 @@ test("a store that waits for Kafka stops at the first SIGTERM, and before whoeve
   await database.drop();
 });
 
+test("a watcher without brokers is refused, rather than up with nothing to do", async () => {
+  const { code, stderr } = await run(join(ROOT, "trace-store", "bin", "kafka-trail.js"), {
+    scriptArguments: ["up", "--only", "watch"],
+    env: { DATABASE_URL: "postgres://u@127.0.0.1:1/none", KAFKA_BROKERS: "" },
+  }).ended;
+
+  expect(code).toBe(2);
+  expect(stderr).toContain("KAFKA_BROKERS is not set, so there is nothing to watch");
+});
+
 test.each([
   ["is not there", join(ROOT, "no-such.pem"), /^KAFKA_SSL_CA_FILE cannot be read: ENOENT/],
   ["is no PEM", join(ROOT, "package.json"), /^KAFKA_SSL_CA_FILE is .*package.json, which is not in PEM/],

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Config, KafkaConfig } from "./config.ts";
 import { databaseUrlOf } from "./database-url.ts";
+import { TrailError } from "./errors.ts";
 import { startIndexer } from "./indexer.ts";
 import { createKafka } from "./kafka/client.ts";
 import type { Log } from "./log.ts";
@@ -31,6 +32,12 @@ const LINGER_MS = 500;
  */
 export async function up(config: Config, only: Part | undefined, version: string, log: Log): Promise<void> {
   const databaseUrl = databaseUrlOf(config);
+  if (only === "watch" && config.kafka === undefined) {
+    throw new TrailError(
+      "TRAIL_CONFIG",
+      "KAFKA_BROKERS is not set, so there is nothing to watch; expected host:port, several with commas.",
+    );
+  }
   const whole = { ...config, databaseUrl };
   const running: Running[] = [];
   const checks: (() => HealthCheck)[] = [];
@@ -40,7 +47,7 @@ export async function up(config: Config, only: Part | undefined, version: string
   try {
     await migrated(databaseUrl, log, stopping.signal);
     if (stopping.signal.aborted) return;
-    if (config.kafka === undefined)
+    if (config.kafka === undefined && (only === undefined || only === "index"))
       log.warn("KAFKA_BROKERS is not set: spans come by OTLP only, and no broker is watched");
     if (only === undefined || only === "index") {
       const keeper = await startSliceKeeper(whole, log);

@@ -57,7 +57,11 @@ function writeWrapped(laid: readonly Laid[], last: Laid, taken: number, page: Pa
   );
   const firsts = pieces.map((them, r) => ({ text: them[0] ?? "", style: last.cells[r]?.style }));
   const rest = laid.slice(0, -1);
-  const table = writeLines(isBelow ? rest : [...rest, { ...last, cells: firsts }], room, page);
+  // Without it the column before it is the last, and what is left of the line is that one's.
+  const roomBefore = Math.max(LAST_WIDTH_MIN, room + GAP.length + (rest.at(-1)?.width ?? 0));
+  const table = isBelow
+    ? writeLines(rest, roomBefore, page)
+    : writeLines([...rest, { ...last, cells: firsts }], room, page);
   const [head = "", ...body] = table.split("\n").slice(0, -1);
   const lines = body.flatMap((row, r) => {
     const style = last.cells[r]?.style;
