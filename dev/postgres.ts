@@ -47,7 +47,11 @@ export interface OwnPostgres extends PostgresService {
 export const FAST_SETTINGS = { fsync: "off", full_page_writes: "off" } as const;
 
 /** What README tells operators to set, as the defaults are for the machines of long ago: for what measures speed. */
-export const STORE_SETTINGS = { shared_buffers: "1GB", max_wal_size: "6GB" } as const;
+export const STORE_SETTINGS = {
+  shared_buffers: "1GB",
+  max_wal_size: "6GB",
+  checkpoint_timeout: "30min",
+} as const;
 
 /** Returns a real Postgres: the one `DATABASE_URL` names, else one of our own from the npm package. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresService> {
