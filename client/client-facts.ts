@@ -4,6 +4,15 @@ interface Evented {
   on?(event: string, listener: (event: { payload?: { clientId?: unknown } }) => void): () => void;
 }
 
+/** False where `client` has no such method; one that cannot be looked at is taken for one that has. */
+export function hasMethod(client: object, method: string): boolean {
+  try {
+    return typeof Reflect.get(client, method) === "function";
+  } catch {
+    return true;
+  }
+}
+
 /** Without a CONNECT event (Confluent's client, a client connected earlier) the question is asked this much later. */
 const CONNECTED_BY_MS = 10_000;
 

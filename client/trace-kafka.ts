@@ -1,4 +1,5 @@
-import type { TraceOptions } from "../trace-context/index.ts";
+import { warn, type TraceOptions } from "../trace-context/index.ts";
+import { hasMethod } from "./client-facts.ts";
 import { createTracedKafka, makeConsumer, makeProducer, type Make } from "./traced-clients.ts";
 
 const tracedOf = new WeakMap<object, object>();
@@ -23,6 +24,12 @@ export function traceKafka<K extends object>(kafka: K, options: TraceOptions = {
   if (typeof kafka !== "object" || kafka === null || traced.has(kafka)) return kafka;
   const known = tracedOf.get(kafka) as K | undefined;
   if (known) return known;
+  if (!hasMethod(kafka, "producer")) {
+    warn(
+      "traceKafka() was handed no Kafka client. Hand it `new Kafka(...)`; traceProducer() takes a producer.",
+    );
+    return kafka;
+  }
   const source = createTracedKafka(options, { kafka });
   const own = kafka as Record<"producer" | "consumer", Make>;
   const replaced: Readonly<Record<string, Make>> = {

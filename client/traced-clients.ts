@@ -1,7 +1,13 @@
 import { interceptConsumer, type ConsumerFacts } from "../consumer/index.ts";
 import { interceptProducer, recordPartitions, type ProducerFacts } from "../producer/index.ts";
-import { createTracing, usableOptions, type TraceOptions, type Tracing } from "../trace-context/index.ts";
-import { learnClientId, whenConnected } from "./client-facts.ts";
+import {
+  createTracing,
+  usableOptions,
+  warn,
+  type TraceOptions,
+  type Tracing,
+} from "../trace-context/index.ts";
+import { hasMethod, learnClientId, whenConnected } from "./client-facts.ts";
 import { readEnvironment } from "./config.ts";
 import { findDefaultPartitioner, type CreatePartitioner } from "./partitioners.ts";
 import { isTracedByOpenTelemetry, warnWithoutSdk } from "./warnings.ts";
@@ -110,6 +116,14 @@ function traceOnce<C extends object>(
     if (traced.has(client)) return client;
     const known = tracedOf.get(client);
     if (known) return known;
+    if (!hasMethod(client, method)) {
+      const called =
+        method === "send"
+          ? "traceProducer() was handed no producer"
+          : "traceConsumer() was handed no consumer";
+      warn(`${called}: it has no ${method}(). Hand it what kafka.producer() or kafka.consumer() returns.`);
+      return client;
+    }
     if (isTracedByOpenTelemetry(client, method)) return client;
     const fresh = intercept();
     tracedOf.set(client, fresh);

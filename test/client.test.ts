@@ -147,6 +147,23 @@ test("instrumentKafka without a Kafka class says so and does nothing", () => {
   warned.mockRestore();
 });
 
+test("what is no client of Kafka's is told, and returned as it is", () => {
+  const warned = jest.spyOn(process, "emitWarning").mockImplementation(() => {});
+  const producer = new FakeKafka().producer();
+  const consumer = new FakeKafka().consumer({ groupId: "g" });
+
+  expect(traceKafka(producer)).toBe(producer);
+  expect(traceProducer(consumer)).toBe(consumer);
+  expect(traceConsumer(producer)).toBe(producer);
+
+  expect(warned.mock.calls.map(([sentence]) => String(sentence))).toEqual([
+    expect.stringContaining("traceKafka() was handed no Kafka client"),
+    expect.stringContaining("traceProducer() was handed no producer"),
+    expect.stringContaining("traceConsumer() was handed no consumer"),
+  ]);
+  warned.mockRestore();
+});
+
 test("options that are not what they should be are told, count as not given, and harm nothing", async () => {
   const warned = jest.spyOn(process, "emitWarning").mockImplementation(() => {});
   const { options, finished } = tracing();
