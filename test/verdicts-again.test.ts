@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { GroupVerdictAnswer, MessageAnswer } from "../trace-store/query/answers.ts";
-import { aSpan, encodeTraces, type TestSpan } from "./support/otlp.ts";
+import { aSpan, encodeTraces, Kind, type Attributes, type TestSpan } from "./support/otlp.ts";
 import { PEER_KINDS } from "./support/peer-kinds/kinds.ts";
-import { below, type PeerKind } from "./support/peer-kinds/shop.ts";
+import { below, linksTo, type PeerKind } from "./support/peer-kinds/shop.ts";
 import { openPeerStore, type PeerStore } from "./support/peer-store.ts";
 
 // One message that was handled several times, or of which spans tell less than they seem to.
@@ -119,4 +119,77 @@ test.each([
   expect((await answerAbout(topic)).groups.map(short)).toEqual([
     isDeadLetter ? "billing DEAD_LETTERED" : "billing FORWARDED",
   ]);
+});
+
+/** A message's send; and spans by billing that each name it as `process` or `receive`, after one another. */
+function handledIn(topic: string) {
+  const at = (operation: string): Attributes => ({
+    "messaging.system": "kafka",
+    "messaging.destination.name": topic,
+    "messaging.destination.partition.id": "0",
+    "messaging.kafka.message.offset": 0,
+    "messaging.operation": operation,
+  });
+  const sent = aSpan({
+    name: `${topic} publish`,
+    kind: Kind.producer,
+    attributes: at("publish"),
+    service: "checkout",
+  });
+  let ms = 0n;
+  const span = (operation: string, group: string | undefined, more: Partial<TestSpan>): TestSpan => {
+    const attributes = {
+      ...at(operation),
+      ...(group !== undefined && { "messaging.kafka.consumer.group": group }),
+    };
+    const startNs = sent.startNs + (ms += 2n) * 1_000_000n;
+    return aSpan({
+      name: `${topic} ${operation}`,
+      kind: Kind.consumer,
+      attributes,
+      service: "billing",
+      startNs,
+      ...more,
+    });
+  };
+  return { sent, span };
+}
+const failed = { status: { code: 2 } };
+
+test("of a message received and handled in traces of their own, the handling counts", async () => {
+  const { sent, span } = handledIn("orders-two-traces");
+  const received = span("receive", "billing", linksTo(sent));
+  await store.take([
+    encodeTraces([sent, received, span("process", "billing", { ...linksTo(sent), ...failed })]),
+  ]);
+
+  const { groups } = await answerAbout("orders-two-traces");
+
+  expect(groups).toMatchObject([{ consumerGroup: "billing", verdict: "RETRYING", attempts: 1 }]);
+});
+
+test("a handling that names no group is that of the receive above it", async () => {
+  const { sent, span } = handledIn("orders-group-above");
+  const received = span("receive", "billing", below(sent));
+  await store.take([
+    encodeTraces([sent, received, span("process", undefined, { ...below(received), ...failed })]),
+  ]);
+
+  const { groups } = await answerAbout("orders-group-above");
+
+  expect(groups).toMatchObject([{ consumerGroup: "billing", verdict: "RETRYING", attempts: 1 }]);
+});
+
+test("of two instrumentations' spans of one handling, an outer one that is ok does not hide that the inner one failed", async () => {
+  const { sent, span } = handledIn("orders-instrumented-twice");
+  const outer = span("process", "billing", below(sent));
+  const inner = span("process", "billing", { ...below(outer), ...failed });
+  const again = span("process", "billing", { ...below(outer) });
+  await store.take([encodeTraces([sent, outer, inner])]);
+  const before = await answerAbout("orders-instrumented-twice");
+  await store.take([encodeTraces([again])]);
+  const after = await answerAbout("orders-instrumented-twice");
+
+  expect(before.groups).toMatchObject([{ verdict: "RETRYING", attempts: 1 }]);
+  expect(after.groups).toMatchObject([{ verdict: "PROCESSED", attempts: 2, failedAttempts: 1 }]);
 });

@@ -15,6 +15,7 @@ DECLARE
   got record;
   through timestamptz := coalesce(trail_private.indexed_through(as_of), as_of);
   hops trail.hops[];
+  tries trail.hops[];
   handled record;
   copied_offsets bigint[];
   copied_groups text[];
@@ -32,6 +33,7 @@ BEGIN
   SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_group);
   SELECT array_agg(h) INTO hops FROM trail_private.hops_of(got.gathered, got.told) h
     WHERE h.message_offset = ANY (offsets) AND h.partition = in_partition AND h.topic = in_topic AND h.start_time <= as_of;
+  SELECT a.hops, a.attempts INTO hops, tries FROM trail_private.attempts_of(hops) a;
   SELECT array_agg(h.message_offset) AS offsets, array_agg(coalesce(h.consumer_group, chr(1) || h.service)) AS groups,
       array_agg(h.trace_id) AS traces, array_agg(('x' || h.span_id)::bit(64)::bigint) AS spans,
       min(h.start_time) AS started_at, max(h.start_time + h.duration) AS ended_at
@@ -149,7 +151,7 @@ BEGIN
       -- The attempt that decides: the first that was ok, else the last.
       (array_agg(h ORDER BY h.status = 'ok' DESC, CASE WHEN h.status = 'ok' THEN h.start_unix_nano ELSE -h.start_unix_nano END))[1] AS decisive,
       min(h.service) AS service
-    FROM unnest(hops) h
+    FROM unnest(tries) h
     LEFT JOIN leads l ON l.trace_id = h.trace_id AND l.span_id = ('x' || h.span_id)::bit(64)::bigint AND l.at = h.message_offset
     WHERE h.operation IN ('process', 'receive', 'in_progress') AND (only_group IS NULL OR h.consumer_group = only_group)
     GROUP BY 1, 2
