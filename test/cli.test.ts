@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { readConfig } from "../trace-store/config.ts";
 import { TrailError } from "../trace-store/errors.ts";
 import { createQuery } from "../trace-store/query/query.ts";
 import { openHttpDoor, openStore, runInstalled, runProgram as run, type TestStore } from "./support/doors.ts";
@@ -98,6 +99,19 @@ test("up runs one part when told so, and refuses a part that there is not", asyn
   expect(asked).toEqual([{ only: "watch" }]);
   expect(odd.code).toBe(2);
   expect(odd.stderr).toContain("index, watch, serve");
+});
+
+test("up --help tells every setting that the configuration reads", async () => {
+  const read = new Set<string>();
+  readConfig(new Proxy({}, { get: (_target, name) => void read.add(String(name)) }));
+  // What the questions read, and the development services.
+  const others = ["KAFKA_TRAIL_URL", "KAFKA_TRAIL_TOKEN", "KAFKA_TRAIL_CACHE", "NO_COLOR"];
+
+  const { code, stdout } = await run(["up", "--help"]);
+
+  const told = [...stdout.matchAll(/^  ([A-Z][A-Z_]+) /gm)].map(([, name]) => name);
+  expect(code).toBe(0);
+  expect(new Set(told)).toEqual(new Set([...read].filter((it) => !others.includes(it))));
 });
 
 test("migrate --citus says what it spread", async () => {
