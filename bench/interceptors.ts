@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import type { Runnable } from "../dev/contract.ts";
+import { runInTurns } from "./support/interceptor-lockstep.ts";
 import { measureThroughput } from "./support/interceptor-throughput.ts";
 
 const TRACERS = ["none", "opentelemetry", "kafka-trail"] as const;
-type Tracer = (typeof TRACERS)[number];
 
 /**
  * Workloads, what our cost may be of OpenTelemetry's, at most, and how many messages of it are measured. A call of `send`
@@ -23,12 +23,11 @@ const SHORT_SHARE = 0.4;
 const THROUGHPUT_MIN = 0.97;
 const HEAP_GROWTH_MAX = 2 * 1024 * 1024;
 
-/** Each measurement is a process of its own: what one tracer patches or leaves on the heap cannot cost the next. */
-function round(tracer: Tracer, workload: string, sampling: string, messages: number, isHeap = false) {
+function heapGrowth(workload: string, messages: number): number {
   const script = join(__dirname, "support", "interceptor-round.js");
-  const words = [script, tracer, workload, sampling, String(messages), ...(isHeap ? ["heap"] : [])];
-  const output = execFileSync(process.execPath, ["--expose-gc", ...words], { encoding: "utf8" });
-  return JSON.parse(output) as { cpuUs: number; grownBytes: number };
+  const words = ["--expose-gc", script, "kafka-trail", workload, "sampled", String(messages)];
+  const output = execFileSync(process.execPath, words, { encoding: "utf8" });
+  return (JSON.parse(output) as { grownBytes: number }).grownBytes;
 }
 
 function median(values: readonly number[]): number {
@@ -37,21 +36,28 @@ function median(values: readonly number[]): number {
 
 const rounded = (value: number) => Math.round(value * 100) / 100;
 
-/** CPU of the tracing alone, microseconds a message: what the same work costs without it is taken off. */
-function compareCpu(rounds: number, share: number, progress: (line: string) => void) {
-  return BUDGETS.map(({ workload, sampling, ratioMax, messages }) => {
-    const count = Math.ceil(messages * share);
-    const measured: Record<Tracer, number[]> = { none: [], opentelemetry: [], "kafka-trail": [] };
-    // Interleaved, so that a noisy minute of the machine falls on all of them.
+/** CPU of the tracing alone, microseconds a message: what the same work costs without it is taken off, round by round. */
+async function compareCpu(rounds: number, share: number, progress: (line: string) => void) {
+  const results = [];
+  for (const { workload, sampling, ratioMax, messages } of BUDGETS) {
+    const measured = [];
     for (let i = 0; i < rounds; i++) {
-      for (const tracer of TRACERS) measured[tracer].push(round(tracer, workload, sampling, count).cpuUs);
+      const cpuUs = await runInTurns(TRACERS, { workload, sampling, messages: Math.round(messages * share) });
+      const base = cpuUs.none;
+      const theirs = cpuUs.opentelemetry - base;
+      const ours = cpuUs["kafka-trail"] - base;
+      measured.push({ base, theirs, ours, ratio: ours / theirs });
     }
-    const base = median(measured.none);
-    const theirs = median(measured.opentelemetry) - base;
-    const ours = median(measured["kafka-trail"]) - base;
-    progress(`${workload} ${sampling}: ${rounded(ours)} us a message, theirs ${rounded(theirs)} us`);
-    return { workload, sampling, base, theirs, ours, ratio: ours / theirs, ratioMax };
-  });
+    const base = median(measured.map((it) => it.base));
+    const theirs = median(measured.map((it) => it.theirs));
+    const ours = median(measured.map((it) => it.ours));
+    const ratios = measured.map((it) => it.ratio);
+    progress(
+      `${workload} ${sampling}: ${rounded(ours)} us a message, theirs ${rounded(theirs)} us; ${ratios.map(rounded).join(" ")}`,
+    );
+    results.push({ workload, sampling, base, theirs, ours, ratio: median(ratios), ratios, ratioMax });
+  }
+  return results;
 }
 
 export const bench: Runnable = {
@@ -60,7 +66,7 @@ export const bench: Runnable = {
     "CPU a message against @opentelemetry/instrumentation-kafkajs; throughput and heap against no tracing",
   async run({ short, args, progress, table }) {
     const rounds = Number(args["rounds"] ?? (short ? 1 : 5));
-    const cpu = compareCpu(rounds, short ? SHORT_SHARE : 1, progress);
+    const cpu = await compareCpu(rounds, short ? SHORT_SHARE : 1, progress);
     table(
       cpu.map(({ workload, sampling, base, theirs, ours, ratio, ratioMax }) => ({
         workload,
@@ -78,7 +84,7 @@ export const bench: Runnable = {
       progress(`${workload}: ${heapMessages} messages for the heap`);
       return {
         workload,
-        grownBytes: round("kafka-trail", workload, "sampled", heapMessages, true).grownBytes,
+        grownBytes: heapGrowth(workload, heapMessages),
       };
     });
     table(heap);

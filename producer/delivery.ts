@@ -52,9 +52,9 @@ export class Delivery {
     const parts: OutgoingPart[] = [];
     const prepare = (part: TopicMessages): TopicMessages => {
       if (!isSendable(part) || tracing.excludes(part.topic)) return part;
-      const outgoing = prepareMessages(part.messages, client.partitions);
-      parts.push({ topic: part.topic, sent: outgoing });
-      return { ...part, messages: outgoing.map(({ copy }, i) => copy ?? part.messages[i]!) };
+      const { sent, messages } = prepareMessages(part.messages, client.partitions);
+      parts.push({ topic: part.topic, sent });
+      return { ...part, messages };
     };
     if (method === "send") {
       Object.assign(argument, { messages: prepare(argument as TopicMessages).messages });
@@ -126,13 +126,15 @@ function isSendable(part: unknown): part is TopicMessages {
 function prepareMessages(
   messages: readonly OutgoingMessage[],
   partitions: PartitionRecorder | undefined,
-): Outgoing[] {
-  const outgoing: Outgoing[] = [];
+): { sent: Outgoing[]; messages: OutgoingMessage[] } {
+  const sent: Outgoing[] = [];
+  const given: OutgoingMessage[] = [];
   for (const message of messages) {
     const copy = copyMessage(message);
     const placement: Placement | undefined = copy && partitions?.follow(copy);
     const named = typeof copy?.partition === "number" ? copy.partition : undefined;
-    outgoing.push({ copy, placement, named });
+    sent.push({ copy, placement, named });
+    given.push(copy ?? message);
   }
-  return outgoing;
+  return { sent, messages: given };
 }

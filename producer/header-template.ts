@@ -1,3 +1,4 @@
+import type { SpanContext } from "@opentelemetry/api";
 import type { Headers } from "../trace-context/index.ts";
 import { newSpanId } from "./span-id.ts";
 
@@ -12,16 +13,28 @@ interface Field {
 /**
  * Writes what a propagator writes into messages of one send, whose contexts differ in nothing but the span id.
  *
- * The propagator itself is asked twice, with span ids of no message; only where the second answer is the first one with
- * the other id in it is it taken at its word. 0.1 us a message, against 0.9 for a context and a propagator each.
+ * The propagator itself is asked, and taken at its word where it answers as W3C Trace Context wants it, with nothing
+ * beside it. Any other is asked twice more, with span ids of no message: only where one answer is the other with the
+ * other id in it can it be foretold. 0.1 us a message, against 0.9 for a context and a propagator each.
  */
 export class HeaderTemplate {
   readonly #fields: readonly Field[];
   /** The one field, where it is that: in nearly every app. */
   readonly #traceparent: Field | undefined;
 
-  /** Learns from what `inject` writes for a span id; `undefined` where that cannot be foretold. */
-  static learn(inject: (spanId: string) => Headers): HeaderTemplate | undefined {
+  /**
+   * Learns from what the propagator writes: `written` for the send's own context, and `inject` for a span id.
+   * `undefined` where that cannot be foretold.
+   */
+  static learn(
+    send: SpanContext,
+    written: Headers | undefined,
+    inject: (spanId: string) => Headers,
+  ): HeaderTemplate | undefined {
+    if (written !== undefined && isTraceparentOf(send, written)) {
+      const [before, after] = [`00-${send.traceId}-`, `-0${send.traceFlags}`];
+      return new HeaderTemplate([{ key: "traceparent", before, after }]);
+    }
     const [first, second] = [newSpanId(), newSpanId()];
     const fields: Field[] = [];
     for (const [key, value] of Object.entries(inject(first))) {
@@ -45,6 +58,7 @@ export class HeaderTemplate {
     if (this.#fields.length === 0) return headers;
     if (this.#traceparent !== undefined && (headers === undefined || !Object.hasOwn(headers, "__proto__"))) {
       const { before, after } = this.#traceparent;
+      if (headers === undefined) return { traceparent: before + spanId + after };
       // With its slot first: 0.2 us, against 0.9 for a spread that a property is added to.
       const carrier: { traceparent: string } = { traceparent: "" };
       return Object.assign(carrier, headers, { traceparent: before + spanId + after });
@@ -55,6 +69,17 @@ export class HeaderTemplate {
     }
     return carrier;
   }
+}
+
+/** True where the headers are the one that W3C Trace Context wants of a context without a state, and no other. */
+function isTraceparentOf(
+  { traceId, spanId, traceFlags, traceState }: SpanContext,
+  written: Headers,
+): boolean {
+  if (traceState !== undefined || traceFlags > 9) return false;
+  if (written["traceparent"] !== `00-${traceId}-${spanId}-0${traceFlags}`) return false;
+  for (const key in written) if (key !== "traceparent") return false;
+  return true;
 }
 
 function isSame(one: Headers, other: Headers): boolean {

@@ -16,7 +16,6 @@ interface CreateSpan {
   readonly part: number;
   readonly index: number;
   readonly span: Span;
-  readonly endedAtMs: number;
 }
 
 /** The context that a message came with, for a link. */
@@ -45,6 +44,8 @@ export class MessageContexts {
   readonly #isShared: boolean;
   #template: HeaderTemplate | undefined;
   readonly #created: CreateSpan[] = [];
+  /** When the last message was made, by `performance.now()`. */
+  #createdAtMs = 0;
   readonly #cameWith: CameWith[] = [];
   readonly #origins: { at: string; group: string }[] = [];
 
@@ -65,8 +66,9 @@ export class MessageContexts {
   inject(): void {
     const { parts, messageCount } = this.#delivery;
     if (!this.#isShared && messageCount >= TEMPLATE_MESSAGES_MIN) {
+      const written = this.#headers.inject(this.#sendContext, undefined);
       const write = (spanId: string) => this.#headers.inject(this.#contextOf(spanId), undefined) ?? {};
-      this.#template = HeaderTemplate.learn(write);
+      this.#template = HeaderTemplate.learn(this.#spanContext, written, write);
     }
     for (let part = 0; part < parts.length; part++) {
       const { topic, sent } = parts[part]!;
@@ -75,31 +77,32 @@ export class MessageContexts {
         if (copy !== undefined) this.#injectOne(part, index, topic, copy);
       }
     }
+    this.#createdAtMs = performance.now();
   }
 
   /** Ends the messages' own spans with what became of the messages, those that were `missed` and sent again included. */
   end(acknowledgement: Acknowledgement, missed: readonly Acknowledgement[], outcome: Attributes): void {
-    for (const { span, part, index, endedAtMs } of this.#created) {
+    for (const { span, part, index } of this.#created) {
       this.#setFate(span, acknowledgement.fateOf(part, index));
       for (const name in outcome) span.setAttribute(name, outcome[name]!);
       if (missed.length > 0) this.#setResent(span, part, index, missed);
-      span.end(endedAtMs);
+      span.end(this.#createdAtMs);
     }
   }
 
   /** Ends the messages' own spans as failed: where the messages are, if anywhere, is not known. */
   fail(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    for (const { span, endedAtMs } of this.#created) {
+    for (const { span } of this.#created) {
       span.setAttribute(ERROR_TYPE, errorType(error));
       span.setStatus({ code: SpanStatusCode.ERROR, message });
-      span.end(endedAtMs);
+      span.end(this.#createdAtMs);
     }
   }
 
   /** Ends the messages' own spans, untold: the messages go without them. */
   abandon(): void {
-    for (const { span, endedAtMs } of this.#created) span.end(endedAtMs);
+    for (const { span } of this.#created) span.end();
   }
 
   /** Says on the send's span what no message's own span says: what was forwarded, and with which contexts it came. */
@@ -181,7 +184,7 @@ export class MessageContexts {
     // Not with the start, as a sampler has judged the send by them: the SDK checks those that are given then three times.
     span.setAttributes(createAttributes);
     describeMessage(span, tracing, topic, copy);
-    this.#created.push({ part, index, span, endedAtMs: performance.now() });
+    this.#created.push({ part, index, span });
     return span;
   }
 

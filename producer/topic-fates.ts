@@ -28,11 +28,12 @@ export class TopicFates {
   readonly #topic: string;
   readonly #answers: Answers;
   readonly #facts: SendFacts;
-  readonly #sent: Sent[] = [];
+  #sent: readonly Sent[] = [];
   #method: Method = "unknown";
   /** Of each message, its rank in its partition: messages are written in the order they were sent. */
   readonly #ranks: number[] = [];
-  readonly #counts = new Map<number, number>();
+  /** Messages of each partition, in an object each: one look-up a message, not two. */
+  readonly #counts = new Map<number, { messages: number }>();
   /** Partitions that a retry moved messages into or out of: nobody knows which attempt is the one that was stored. */
   #disturbed: ReadonlySet<number> = NO_PARTITIONS;
   unacknowledged = 0;
@@ -47,7 +48,7 @@ export class TopicFates {
   /** Adds one part's messages, and returns how many were there before. */
   add(sent: readonly Sent[]): number {
     const before = this.#sent.length;
-    for (const one of sent) this.#sent.push(one);
+    this.#sent = before === 0 ? sent : this.#sent.concat(sent);
     return before;
   }
 
@@ -59,9 +60,9 @@ export class TopicFates {
     this.isSuspect ||= this.#disturbed.size > 0;
     for (let i = 0; i < this.#sent.length; i++) {
       const partition = this.#partitionOf(i);
-      const rank = this.#counts.get(partition) ?? 0;
-      this.#ranks.push(rank);
-      this.#counts.set(partition, rank + 1);
+      let count = this.#counts.get(partition);
+      if (count === undefined) this.#counts.set(partition, (count = { messages: 0 }));
+      this.#ranks.push(count.messages++);
     }
     this.unacknowledged = this.#countUnacknowledged();
   }
@@ -89,11 +90,11 @@ export class TopicFates {
   /** Returns the ranges of the partitions whose answer is about these very messages. */
   ranges(): OffsetRange[] {
     const ranges: OffsetRange[] = [];
-    for (const [partition, count] of this.#counts) {
+    for (const [partition, { messages }] of this.#counts) {
       if (this.#disturbed.has(partition)) continue;
       // Two answers for one partition: its batch was stored twice, and both places are right.
       for (const firstOffset of this.#answers.get(partition) ?? []) {
-        const lastOffset = firstOffset + BigInt(count - 1);
+        const lastOffset = firstOffset + BigInt(messages - 1);
         ranges.push({ topic: this.#topic, partition, firstOffset, lastOffset });
       }
     }

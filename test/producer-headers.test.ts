@@ -1,5 +1,7 @@
 import { B3Propagator } from "@opentelemetry/propagator-b3";
-import { context, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
+import { context, createTraceState, defaultTextMapGetter, defaultTextMapSetter } from "@opentelemetry/api";
+import { ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import type { Message } from "kafkajs";
 import { setCurrentMessage, type MessageRef } from "../trace-context/index.ts";
 import { FakeKafka } from "./support/fake-kafka.ts";
@@ -9,6 +11,8 @@ import { followContext, named, traceparent } from "./support/spans.ts";
 beforeAll(followContext);
 
 const INBOUND = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", traceFlags: 1 };
+const UNSAMPLED = { ...INBOUND, traceFlags: 0 };
+const STATEFUL = { ...INBOUND, traceState: createTraceState("vendor=kept") };
 const INBOUND_TRACEPARENT = `00-${INBOUND.traceId}-${INBOUND.spanId}-01`;
 const OWN_TRACEPARENT = "00-11111111111111111111111111111111-2222222222222222-01";
 
@@ -201,6 +205,44 @@ test("a propagator of another kind is asked for everything: B3 in, B3 out", asyn
     { b3: `${first?.traceId}-${first?.spanId}-1`, traceparent: "left alone" },
     { b3: `${second?.traceId}-${second?.spanId}-1` },
   ]);
+});
+
+/** W3C's, and beside it a field of its own for what stands in the span context. */
+class W3cAndMore extends W3CTraceContextPropagator {
+  override inject(...[active, carrier, setter]: Parameters<W3CTraceContextPropagator["inject"]>): void {
+    super.inject(active, carrier, setter);
+    setter.set(carrier, "x-span", trace.getSpanContext(active)?.spanId ?? "");
+  }
+}
+
+// A large send asks the propagator for one message and foretells the others.
+test.each([
+  { what: "W3C", propagator: new W3CTraceContextPropagator(), inbound: INBOUND },
+  { what: "W3C, unsampled", propagator: new W3CTraceContextPropagator(), inbound: UNSAMPLED },
+  { what: "W3C with a state", propagator: new W3CTraceContextPropagator(), inbound: STATEFUL },
+  { what: "W3C and a field more", propagator: new W3cAndMore(), inbound: INBOUND },
+  { what: "B3", propagator: new B3Propagator(), inbound: INBOUND },
+])("each message of a large send carries what the propagator would write: $what", async (given) => {
+  const { propagator, inbound } = given;
+  const { producer, stored } = producerOf({ options: { propagator } });
+  const messages = Array.from({ length: 30 }, (_, i) => ({ value: `${i}` }));
+
+  await context.with(trace.setSpanContext(ROOT_CONTEXT, inbound), () =>
+    producer.send({ topic: "t", messages }),
+  );
+
+  const carriers = stored();
+  const contexts = carriers.map((carrier) =>
+    trace.getSpanContext(propagator.extract(ROOT_CONTEXT, carrier, defaultTextMapGetter))!,
+  );
+  expect(new Set(contexts.map(({ spanId }) => spanId)).size).toBe(30);
+  expect(new Set(contexts.map(({ traceId }) => traceId))).toEqual(new Set([INBOUND.traceId]));
+  const written = contexts.map((spanContext) => {
+    const carrier = {};
+    propagator.inject(trace.setSpanContext(ROOT_CONTEXT, spanContext), carrier, defaultTextMapSetter);
+    return carrier;
+  });
+  expect(carriers).toEqual(written);
 });
 
 test("without an SDK the context that the app is in goes on as it is, and nothing is added where there is none", async () => {

@@ -14,9 +14,12 @@ import { traceKafka } from "kafka-trail";
 import type * as Kafkajs from "kafkajs";
 import { running, stubKafkajs } from "./stub-kafkajs.ts";
 
-/** What one process measures: `node interceptor-round.js tracer workload sampling messages [heap]`. */
-const [tracer = "none", workload = "send", sampling = "sampled", messages = "50000", mode] =
-  process.argv.slice(2);
+/**
+ * What one process measures: `node interceptor-round.js tracer workload sampling` takes counts of messages from the process
+ * that forked it, and answers each with the CPU that they took, microseconds. With a count behind it, it prints by how much
+ * the heap grew over so many.
+ */
+const [tracer = "none", workload = "send", sampling = "sampled", heapMessages] = process.argv.slice(2);
 const BATCH = 100;
 /** Messages between two turns of the event loop, in which the SDK exports. */
 const BREATHE_EVERY = 2_000;
@@ -126,21 +129,29 @@ async function main(): Promise<void> {
     theirs.enable();
   }
   const work = await workOf();
-  const count = Number(messages);
-  // As much again goes first, for the compiler.
-  await work(mode === "heap" ? Math.ceil(count / 4) : count);
-  if (mode === "heap") {
-    const before = heapBytes();
-    await work(count);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    process.stdout.write(JSON.stringify({ grownBytes: heapBytes() - before }));
-  } else {
-    const before = process.cpuUsage();
-    await work(count);
-    const { user, system } = process.cpuUsage(before);
-    process.stdout.write(JSON.stringify({ cpuUs: (user + system) / count }));
+  if (heapMessages !== undefined) {
+    process.stdout.write(JSON.stringify({ grownBytes: await heapGrowth(work, Number(heapMessages)) }));
+    process.exit(0);
   }
-  process.exit(0);
+  process.on("disconnect", () => process.exit(0));
+  let before = process.cpuUsage();
+  process.on("message", (count: number) => {
+    void work(count).then(() => {
+      const { user, system } = process.cpuUsage(before);
+      // What is compiled or collected between two turns was made necessary by one.
+      before = process.cpuUsage();
+      process.send?.(user + system);
+    });
+  });
+}
+
+async function heapGrowth(work: (count: number) => Promise<void>, count: number): Promise<number> {
+  // A part goes first, for the compiler.
+  await work(Math.ceil(count / 4));
+  const before = heapBytes();
+  await work(count);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return heapBytes() - before;
 }
 
 void main();
