@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { forwardHeaders } from "kafka-trail";
 import { waitUntil } from "../dev/wait.ts";
 import { consumeUntil, openBrokerStore, sendSome, type BrokerStore } from "./support/broker-store.ts";
-import { createTopic, createTopicNamed, uniqueTopicName } from "./support/topics.ts";
+import { createTopic, createTopicNamed, makeTopicAnew, uniqueTopicName } from "./support/topics.ts";
 import { commitOffset, withAdmin } from "./support/watching.ts";
 
 // What happens to messages on a real broker, with real clients, and what the store says of it.
@@ -159,8 +159,7 @@ test("in a topic made anew nothing of the old one counts", async () => {
   await handle(topic, groupId, 3);
   await store.untilVerdicts({ topic, messageOffset: 1 }, { [groupId]: "DELIVERED" });
 
-  await withAdmin((admin) => admin.deleteTopics({ topics: [topic] }));
-  await createTopicNamed(topic);
+  await makeTopicAnew(topic);
   await sendSome(store.traced, topic, 2);
   await store.untilSeen(topic, 2);
   await store.untilVerdicts({ topic, messageOffset: 1 }, {});

@@ -12,7 +12,7 @@ import { migratedDatabase, type TestDatabase } from "./support/database.ts";
 import { startTestIndexer } from "./support/indexer.ts";
 import { aSpan, encodeTraces } from "./support/otlp.ts";
 import { kafkaBrokers } from "./support/services.ts";
-import { createTopic, createTopicNamed } from "./support/topics.ts";
+import { createTopic, makeTopicAnew } from "./support/topics.ts";
 
 const kafka = new Kafka({ brokers: kafkaBrokers(), logLevel: logLevel.NOTHING });
 const producer = kafka.producer({ allowAutoTopicCreation: false });
@@ -146,7 +146,7 @@ test("a span topic that was made anew while nobody read it is read from its begi
   const first = await startTestIndexer({ databaseUrl: database.url, spanTopic: topic });
   await storedReaches(4);
   await first.stop();
-  await makeAnew(topic);
+  await makeTopicAnew(topic);
   // More records than the old life held: offsets alone would not tell.
   await send(
     topic,
@@ -176,7 +176,7 @@ test("a span topic that was made anew while it was being read, unseen by any fet
   await waitUntil("a fetch that waits for room", () => waiting.mock.calls.length > 0, { timeoutMs: 20_000 });
 
   // kafkajs fetches nothing meanwhile, and its next fetch, at offset 2, is one that the new life can serve.
-  await makeAnew(topic);
+  await makeTopicAnew(topic);
   await send(
     topic,
     Array.from({ length: 9 }, () => encodeTraces(spans(1))),
@@ -219,14 +219,3 @@ test("transaction markers in the span topic are passed over, at the start and in
   expect(await count("trail.spans")).toBe(3);
   expect(store.indexer.writer.figures.duplicates).toBe(0);
 });
-
-async function makeAnew(topic: string): Promise<void> {
-  const admin = kafka.admin();
-  await admin.connect();
-  await admin.deleteTopics({ topics: [topic] });
-  await waitUntil("the topic being gone", async () => !(await admin.listTopics()).includes(topic), {
-    timeoutMs: 20_000,
-  });
-  await admin.disconnect();
-  await createTopicNamed(topic);
-}

@@ -10,7 +10,7 @@ import { TruthWriter } from "../trace-store/watch/truth-writer.ts";
 import type { TestDatabase } from "./support/database.ts";
 import { slicedDatabase } from "./support/sliced-database.ts";
 import { withClient } from "./support/stores.ts";
-import { createTopic, createTopicNamed } from "./support/topics.ts";
+import { createTopic, makeTopicAnew } from "./support/topics.ts";
 import { appendMessages, commitOffset, untilRow, watcherOf, withAdmin } from "./support/watching.ts";
 
 let database: TestDatabase;
@@ -109,8 +109,7 @@ test("a topic made anew begins a new life, and the old one's offsets are not its
   await commitOffset(group, topic, 5);
   await untilRow(database, POSITION, [topic, group], { committed: 5, incarnation: 1 });
 
-  await withAdmin((admin) => admin.deleteTopics({ topics: [topic] }));
-  await createTopicNamed(topic);
+  await makeTopicAnew(topic);
   await appendMessages(topic, 7);
 
   await untilRow(database, LOG, [topic], { incarnation: 2, log_start: 0, log_end: 7 });

@@ -38,6 +38,26 @@ export async function createTopicNamed(
   }
 }
 
+/**
+ * Deletes a topic and makes another one of its name. A broker that is behind its controller goes on serving the old one: what
+ * is sent then is deleted with it, so this waits until the old one is gone.
+ */
+export async function makeTopicAnew(topic: string): Promise<void> {
+  const admin = new Kafka({ brokers: kafkaBrokers(), logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    await admin.deleteTopics({ topics: [topic] });
+    await waitUntil(
+      `The deletion of topic ${topic}`,
+      async () => !(await admin.listTopics()).includes(topic),
+      { timeoutMs: 20_000 },
+    );
+  } finally {
+    await admin.disconnect();
+  }
+  await createTopicNamed(topic);
+}
+
 async function isUsable(admin: Admin, topic: string, partitions: number): Promise<boolean> {
   const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
   return offsets.length === partitions;
