@@ -24,6 +24,7 @@ type WholeConfig = Config & { databaseUrl: string };
 
 const RETRY_MS = 2_000;
 const LINGER_MS = 500;
+const WATCHER_RETRIES = 2;
 
 /**
  * Runs the store until the process is told to stop: schema, slices, indexer, watcher and the HTTP door, or one part.
@@ -90,7 +91,8 @@ export async function up(config: Config, only: Part | undefined, version: string
 function startWatching(config: WholeConfig, kafka: KafkaConfig, log: Log): Running {
   const { databaseUrl, cluster, spanTopic, indexerGroup, watchPollMs } = config;
   return startWatcher({
-    kafka: createKafka(kafka, log),
+    // It looks again by itself, and says meanwhile that it cannot: kafkajs's patience would hide that, and delay its end.
+    kafka: createKafka(kafka, log, WATCHER_RETRIES),
     databaseUrl,
     cluster,
     spanTopic,

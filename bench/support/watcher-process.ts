@@ -1,4 +1,6 @@
-import { Kafka, logLevel } from "kafkajs";
+import type { Kafka } from "kafkajs";
+import { createKafka } from "../../trace-store/kafka/client.ts";
+import { clusterMethod } from "../../trace-store/kafka/private-cluster.ts";
 import { createLog } from "../../trace-store/log.ts";
 import { startWatcher } from "../../trace-store/watch/start-watcher.ts";
 
@@ -10,19 +12,36 @@ import { startWatcher } from "../../trace-store/watch/start-watcher.ts";
 const [databaseUrl = "", brokers = "", pollMs = "10000", way = "poll", prefix = "", groupsMax = "100"] =
   process.argv.slice(2);
 
-/** When each request through an admin client was on its way. The rest goes over connections of its own, one by one. */
+/** When each request was on its way. */
 const requests: { readonly fromMs: number; readonly toMs: number }[] = [];
 
+/** Counts what the watcher sends: every cluster of kafkajs, its consumer's too, tells of its requests to an emitter. */
 function counted(kafka: Kafka): Kafka {
-  const open = kafka.admin.bind(kafka);
-  kafka.admin = (options) => {
-    const admin = open(options);
-    admin.on(admin.events.REQUEST, ({ payload: { sentAt, duration } }) => {
-      requests.push({ fromMs: Number(sentAt), toMs: Number(sentAt) + duration });
-    });
-    return admin;
+  const clusters = kafka as unknown as Record<symbol, (options: ClusterOptions) => unknown>;
+  const symbol = clusterMethod(kafka);
+  const create = clusters[symbol] as (options: ClusterOptions) => unknown;
+  clusters[symbol] = (options: ClusterOptions) => {
+    const emit: Emitter["emit"] = (name, payload) => {
+      // A fetch is on its way for as long as the broker has nothing to tell.
+      if (name === "network.request" && payload.apiName !== "Fetch") {
+        requests.push({ fromMs: payload.sentAt, toMs: payload.sentAt + payload.duration });
+      }
+      options.instrumentationEmitter?.emit(name, payload);
+    };
+    return create({ ...options, instrumentationEmitter: { emit } });
   };
   return kafka;
+}
+
+interface ClusterOptions {
+  readonly instrumentationEmitter?: Emitter | null;
+}
+
+interface Emitter {
+  emit(
+    name: string,
+    payload: { readonly apiName: string; readonly sentAt: number; readonly duration: number },
+  ): void;
 }
 
 /** The most requests that were on their way at one moment. */
@@ -41,7 +60,9 @@ const isMine = (groupId: string): boolean =>
   groupId.startsWith(prefix) && Number(groupId.split("-").at(-1)) < Number(groupsMax);
 
 async function main(): Promise<void> {
-  const kafka = counted(new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING }));
+  const log = createLog("debug");
+  const config = { brokers: brokers.split(","), clientId: "watched", ssl: false, sasl: undefined } as const;
+  const kafka = counted(createKafka(config, log));
   const admin = kafka.admin();
   await admin.connect();
   const topics = await admin.listTopics();
@@ -54,7 +75,7 @@ async function main(): Promise<void> {
     excludeTopics: topics.filter((it) => !it.startsWith(prefix)),
     excludeGroups: groups.map(({ groupId }) => groupId).filter((it) => !isMine(it)),
     pollMs: Number(pollMs),
-    log: createLog("debug"),
+    log,
     ...(way === "poll" && { way: "poll" }),
   });
   await watcher.ready;

@@ -4,10 +4,16 @@ import type { KafkaConfig } from "../config.ts";
 import { TrailError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { installCodecs } from "./codecs.ts";
+import { letIdleConnectionsSleep } from "./idle-connections.ts";
 
-/** Connects the store to Kafka: TLS and SASL as configured, kafkajs's words in our log, every codec readable. Throws `TRAIL_CONFIG` for a file that is no PEM. */
-export function createKafka(config: KafkaConfig, log: Log): Kafka {
+/**
+ * Connects the store to Kafka: TLS and SASL as configured, kafkajs's words in our log, every codec readable, idle connections
+ * asleep. `retries` is how often kafkajs tries again to reach a broker before it says so: 8 times, in a minute, when not given.
+ * Throws `TRAIL_CONFIG` for a file that is no PEM.
+ */
+export function createKafka(config: KafkaConfig, log: Log, retries = 8): Kafka {
   installCodecs();
+  letIdleConnectionsSleep();
   const ca = config.ssl && readPem("KAFKA_SSL_CA_FILE", config.ssl.caFile);
   const cert = config.ssl && readPem("KAFKA_SSL_CERT_FILE", config.ssl.certFile);
   const key = config.ssl && readPem("KAFKA_SSL_KEY_FILE", config.ssl.keyFile);
@@ -17,7 +23,7 @@ export function createKafka(config: KafkaConfig, log: Log): Kafka {
     logLevel: logLevel.INFO,
     logCreator: toLog(log),
     // kafkajs gives up after 5 by default; a store outlives a broker's night.
-    retry: { initialRetryTime: 300, maxRetryTime: 10_000, retries: 8 },
+    retry: { initialRetryTime: 300, maxRetryTime: 10_000, retries },
     ...(config.ssl && { ssl: { ...(ca && { ca: [ca] }), ...(cert && { cert }), ...(key && { key }) } }),
     ...(config.sasl && { sasl: { ...config.sasl } as SASLOptions }),
   });

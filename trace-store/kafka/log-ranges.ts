@@ -1,5 +1,5 @@
-import type { Kafka } from "kafkajs";
-import { openCluster } from "./private-cluster.ts";
+import { eachBounded } from "./bounded.ts";
+import type { PrivateCluster } from "./private-cluster.ts";
 
 /** The log of one partition. */
 export interface LogRange {
@@ -10,48 +10,63 @@ export interface LogRange {
 
 /** Topics asked for by one request: 1,200 partitions are 30 KB there and back. */
 const TOPICS_MAX = 200;
+/** Brokers asked at once. */
+const BROKERS_MAX = 10;
+/** Kafka's names for the two ends of a log, in ListOffsets. */
+const LATEST = -1;
+const EARLIEST = -2;
+
+/** Partitions of one broker, by topic. */
+type Led = Map<string, number[]>;
 
 /**
- * Asks for the logs of many topics: for each 200 topics one request for the starts and one for the ends to each broker.
- * kafkajs's admin client asks topic by topic, and for the metadata of all of them each time it meets a new one: 200 topics
- * are 850 requests that way.
+ * Asks for the logs of topics of the cluster's last refresh: for each 200 topics one request for the starts and one for
+ * the ends to each broker. kafkajs's admin client asks topic by topic, and for the metadata of all of them each time it
+ * meets a new one: 200 topics are 850 requests that way.
  *
- * Throws when any one of the topics cannot be read; which one, only asking one by one can tell.
+ * Rejects when any one of the topics cannot be read; which one, only asking one by one can tell.
  */
 export async function fetchLogRanges(
-  kafka: Kafka,
+  cluster: PrivateCluster,
   topics: readonly string[],
 ): Promise<Map<string, LogRange[]>> {
-  const logs = new Map<string, LogRange[]>();
-  if (topics.length === 0) return logs;
-  const cluster = openCluster(kafka);
-  await cluster.connect();
-  try {
-    await cluster.addMultipleTargetTopics(topics);
-    for (let from = 0; from < topics.length; from += TOPICS_MAX) {
-      const asked = topics.slice(from, from + TOPICS_MAX).map((topic) => ({
-        topic,
-        partitions: cluster.findTopicPartitionMetadata(topic).map((it) => ({ partition: it.partitionId })),
-      }));
+  const logs = new Map<string, LogRange[]>(topics.map((topic) => [topic, []]));
+  const brokers = [...ledByBroker(cluster, logs)];
+  await eachBounded(brokers, BROKERS_MAX, async ([nodeId, led]) => {
+    const broker = await cluster.findBroker({ nodeId });
+    for (let from = 0; from < led.size; from += TOPICS_MAX) {
+      const some = [...led].slice(from, from + TOPICS_MAX);
+      const asked = (timestamp: number) => ({
+        topics: some.map(([topic, partitions]) => ({
+          topic,
+          partitions: partitions.map((partition) => ({ partition, timestamp })),
+        })),
+      });
       // The ends first: a start that moves in between is then never beyond its end's time.
-      const ends = await cluster.fetchTopicsOffset(asked.map((it) => ({ ...it, fromBeginning: false })));
-      const starts = await cluster.fetchTopicsOffset(asked.map((it) => ({ ...it, fromBeginning: true })));
-      const startOf = new Map(
-        starts.flatMap(({ topic, partitions }) =>
-          partitions.map(({ partition, offset }) => [`${topic}/${partition}`, BigInt(offset)]),
-        ),
-      );
+      const { responses: ends } = await broker.listOffsets(asked(LATEST));
+      const { responses: starts } = await broker.listOffsets(asked(EARLIEST));
+      const startsOf = new Map(starts.map(({ topic, partitions }) => [topic, partitions]));
       for (const { topic, partitions } of ends) {
-        const ranges = partitions.map(({ partition, offset }) => ({
-          partition,
-          logStart: startOf.get(`${topic}/${partition}`) ?? 0n,
-          logEnd: BigInt(offset),
-        }));
-        logs.set(topic, ranges);
+        const startOf = new Map(startsOf.get(topic)?.map((it) => [it.partition, it.offset]));
+        for (const { partition, offset } of partitions) {
+          const logStart = BigInt(startOf.get(partition) ?? 0);
+          logs.get(topic)?.push({ partition, logStart, logEnd: BigInt(offset) });
+        }
       }
     }
-    return logs;
-  } finally {
-    await cluster.disconnect();
+  });
+  return logs;
+}
+
+function ledByBroker({ brokerPool }: PrivateCluster, topics: ReadonlyMap<string, unknown>): Map<string, Led> {
+  const brokers = new Map<string, Led>();
+  for (const { topic, partitionMetadata } of brokerPool.metadata?.topicMetadata ?? []) {
+    if (!topics.has(topic)) continue;
+    for (const { partitionId, leader } of partitionMetadata) {
+      const nodeId = String(leader);
+      const led: Led = brokers.get(nodeId) ?? new Map();
+      brokers.set(nodeId, led.set(topic, [...(led.get(topic) ?? []), partitionId]));
+    }
   }
+  return brokers;
 }

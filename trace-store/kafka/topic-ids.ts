@@ -1,36 +1,22 @@
-import type { Kafka } from "kafkajs";
 // kafkajs sends nothing that is not of its own class.
 import Encoder from "kafkajs/src/protocol/encoder.js";
-import { openCluster, type PrivateBroker } from "./private-cluster.ts";
+import type { PrivateBroker } from "./private-cluster.ts";
 
 /** Metadata, version 12: the first that tells topic ids by name and also takes a null (KIP-516). */
 const METADATA = { key: 3, version: 12 };
-
-/**
- * Asks the broker for the ids of topics: what alone tells a topic from another one made anew under its name.
- *
- * Returns 32 hex characters by topic name; topics that do not exist are left out. kafkajs 2.2.4 speaks Metadata up to
- * version 6, which knows no ids, so the request is written here and sent through its connection, TLS and SASL included.
- * Brokers before 2.8 do not know it, and close the connection when asked: they are not, and the map is empty.
- */
-export async function fetchTopicIds(kafka: Kafka, topics: readonly string[]): Promise<Map<string, string>> {
-  const cluster = openCluster(kafka);
-  await cluster.connect();
-  try {
-    await cluster.refreshMetadata();
-    const broker = await cluster.findControllerBroker();
-    return tellsTopicIds(broker) ? await askForTopicIds(broker, topics) : new Map();
-  } finally {
-    await cluster.disconnect();
-  }
-}
 
 /** False for brokers before 2.8, which close the connection when asked. */
 export function tellsTopicIds(broker: PrivateBroker): boolean {
   return (broker.versions?.[METADATA.key]?.maxVersion ?? 0) >= METADATA.version;
 }
 
-/** Asks one connected broker, and returns what {@link fetchTopicIds} does. */
+/**
+ * Asks a connected broker that {@link tellsTopicIds} for the ids of topics: what alone tells a topic from another one made
+ * anew under its name.
+ *
+ * Returns 32 hex characters by topic name; topics that do not exist are left out. kafkajs 2.2.4 speaks Metadata up to
+ * version 6, which knows no ids, so the request is written here and sent through its connection, TLS and SASL included.
+ */
 export function askForTopicIds(
   broker: PrivateBroker,
   topics: readonly string[],

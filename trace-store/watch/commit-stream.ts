@@ -1,17 +1,21 @@
 import { randomUUID } from "node:crypto";
-import type { Admin, Consumer, Kafka } from "kafkajs";
+import type { Consumer, Kafka } from "kafkajs";
 import { CommitBuffer } from "./commit-buffer.ts";
 import { readCommitRecord } from "./commit-record.ts";
 import type { Commit } from "./known.ts";
-import type { Scope } from "./look.ts";
+import type { Look, Scope } from "./look.ts";
 
 const OFFSETS_TOPIC = "__consumer_offsets";
 /** Prefix of the groups under which watchers read; they commit nothing and are never watched. */
 export const WATCHER_GROUP_PREFIX = "kafka-trail-watcher-";
 /** A topic that is not read to its end by then is not read at all: polling answers sooner. */
 const CATCH_UP_MS = 30_000;
-/** A fetch comes back as soon as there is a commit; this long only while there is none, and stopping waits for it. */
+/**
+ * The broker gathers commits for so long, or so many of them, before it answers a fetch: one that came back with each commit
+ * took 1.2 % of a core for 100 groups' commits in ten seconds, and as much of the broker's. Stopping waits for a fetch.
+ */
 const FETCH_WAIT_MS = 500;
+const FETCH_BYTES_MIN = 1_048_576;
 
 /** Every commit of every group, as the broker itself writes them down. */
 export interface CommitStream {
@@ -28,15 +32,21 @@ export interface CommitStream {
  * The consumer never commits: otherwise it would feed itself. Throws where the topic may not be read, does not exist yet,
  * or is not read through in 30 seconds.
  */
-export async function openCommitStream(kafka: Kafka, admin: Admin, scope: Scope): Promise<CommitStream> {
+export async function openCommitStream(kafka: Kafka, look: Look, scope: Scope): Promise<CommitStream> {
+  const logs = await look.logsOf(OFFSETS_TOPIC);
+  if (logs.length === 0)
+    throw new Error(
+      `The broker shows no ${OFFSETS_TOPIC}: nobody committed yet, or this user may not see it.`,
+    );
   const ends = new Map(
-    (await admin.fetchTopicOffsets(OFFSETS_TOPIC))
-      .filter(({ low, high }) => low !== high)
-      .map(({ partition, high }) => [partition, BigInt(high)]),
+    logs
+      .filter(({ logStart, logEnd }) => logStart !== logEnd)
+      .map(({ partition, logEnd }) => [partition, logEnd]),
   );
   const consumer = kafka.consumer({
     groupId: `${WATCHER_GROUP_PREFIX}${randomUUID()}`,
     maxWaitTimeInMs: FETCH_WAIT_MS,
+    minBytes: FETCH_BYTES_MIN,
     retry: { retries: 3 },
   });
   let fault: Error | undefined;

@@ -1,12 +1,18 @@
-import type { Admin, Kafka } from "kafkajs";
+import type { Kafka } from "kafkajs";
+import { eachBounded } from "../kafka/bounded.ts";
 import { fetchLogRanges, type LogRange } from "../kafka/log-ranges.ts";
-import { fetchTopicIds } from "../kafka/topic-ids.ts";
-import { eachBounded } from "./bounded.ts";
+import {
+  openCluster,
+  type PrivateBroker,
+  type PrivateCluster,
+  type PrivateMetadata,
+} from "../kafka/private-cluster.ts";
+import { askForTopicIds, tellsTopicIds } from "../kafka/topic-ids.ts";
 
 /** Requests on their way at once: at 20, 200 topics one by one take 0.5 s, and one at a time 1.2 s (measured). */
 const REQUESTS_MAX = 20;
-/** Groups described by one call, which first asks for the coordinator of each, for all of them at once. */
-const DESCRIBED_MAX = REQUESTS_MAX;
+/** Groups described by one request: each of their members comes with its assignment. */
+const DESCRIBED_MAX = 100;
 
 export type { LogRange };
 
@@ -40,86 +46,100 @@ export interface Scope {
   isGroupWatched(groupId: string): boolean;
 }
 
-/** Topics, groups and offsets through the admin API, by bounded requests. Never changes anything. */
+/**
+ * Topics, groups and offsets, by bounded requests over connections that stay open between two looks. Never changes
+ * anything. After a fault of Kafka it is closed by its caller, and opens again with the next {@link begin}.
+ */
 export class Look {
   readonly #kafka: Kafka;
-  readonly #admin: Admin;
   readonly #scope: Scope;
+  #cluster: PrivateCluster | undefined;
+  /** The brokers that coordinate the groups, as of the last time that groups were asked for. */
+  #coordinators = new Map<string, PrivateBroker>();
 
-  constructor(kafka: Kafka, admin: Admin, scope: Scope) {
+  constructor(kafka: Kafka, scope: Scope) {
     this.#kafka = kafka;
-    this.#admin = admin;
     this.#scope = scope;
   }
 
-  async clusterId(): Promise<string> {
-    return (await this.#admin.describeCluster()).clusterId;
+  /** Learns brokers, topics and leaders anew, for everything else to build on. Returns the cluster's id. */
+  async begin(): Promise<string> {
+    this.#cluster ??= openCluster(this.#kafka);
+    await this.#cluster.connect();
+    await this.#cluster.refreshMetadata();
+    return this.#seen().metadata.clusterId;
+  }
+
+  async close(): Promise<void> {
+    const cluster = this.#cluster;
+    this.#cluster = undefined;
+    this.#coordinators.clear();
+    await cluster?.disconnect();
+  }
+
+  #seen(): { cluster: PrivateCluster; metadata: PrivateMetadata } {
+    const cluster = this.#cluster;
+    if (!cluster?.brokerPool.metadata) throw new Error("A look at the cluster begins with begin().");
+    return { cluster, metadata: cluster.brokerPool.metadata };
   }
 
   /** Every watched topic; `unread` names those that could not be read this time. */
   async topics(): Promise<{ topics: TopicLook[]; unread: string[] }> {
-    const names = (await this.#admin.listTopics()).filter((it) => this.#scope.isTopicWatched(it));
+    const { cluster, metadata } = this.#seen();
+    const names = metadata.topicMetadata
+      .map(({ topic }) => topic)
+      .filter((it) => this.#scope.isTopicWatched(it));
+    const broker = await cluster.findControllerBroker();
     // A broker before 2.8 tells none: a topic made anew is then known by its log end, which goes backwards.
-    const ids = names.length === 0 ? new Map<string, string>() : await fetchTopicIds(this.#kafka, names);
-    try {
-      const logs = await fetchLogRanges(this.#kafka, names);
-      const topics = names.map((topic) => ({
-        topic,
-        topicUuid: ids.get(topic) ?? null,
-        logs: logs.get(topic) ?? [],
-      }));
-      return { topics, unread: [] };
-    } catch {
-      // One topic is enough for that. If it is the broker, the next request says so.
-      return this.#oneByOne(names, ids);
-    }
+    const ids =
+      names.length > 0 && tellsTopicIds(broker)
+        ? await askForTopicIds(broker, names)
+        : new Map<string, string>();
+    const { logs, unread } = await readLogs(cluster, names);
+    const topics = [...logs].map(([topic, its]) => ({
+      topic,
+      topicUuid: ids.get(topic) ?? null,
+      logs: its,
+    }));
+    return { topics, unread };
   }
 
-  async #oneByOne(
-    names: readonly string[],
-    ids: ReadonlyMap<string, string>,
-  ): Promise<{ topics: TopicLook[]; unread: string[] }> {
-    const unread: string[] = [];
-    const looks = await eachBounded(names, REQUESTS_MAX, async (topic): Promise<TopicLook | undefined> => {
-      try {
-        const logs = await this.#admin.fetchTopicOffsets(topic);
-        return { topic, topicUuid: ids.get(topic) ?? null, logs: logs.map(toLogRange) };
-      } catch (fault) {
-        // Deleted since it was listed, or a partition without a leader: the others are no worse for it.
-        if (!isAboutOneTopic(fault)) throw fault;
-        unread.push(topic);
-        return undefined;
+  /** Where the log of each partition of one topic, watched or not, begins and ends; empty where the broker shows no such topic. */
+  async logsOf(topic: string): Promise<readonly LogRange[]> {
+    return (await fetchLogRanges(this.#seen().cluster, [topic])).get(topic) ?? [];
+  }
+
+  /** Every watched group. A broker lists those that it coordinates: nobody has to be asked who does. */
+  async groups(): Promise<GroupLook[]> {
+    const { cluster } = this.#seen();
+    const looks = new Map<string, GroupLook>();
+    const coordinators = new Map<string, PrivateBroker>();
+    await eachBounded(cluster.getNodeIds(), REQUESTS_MAX, async (nodeId) => {
+      const broker = await cluster.findBroker({ nodeId });
+      const listed = (await broker.listGroups()).groups
+        .filter(({ protocolType }) => protocolType === "consumer" || protocolType === "")
+        .map(({ groupId }) => groupId)
+        .filter((it) => this.#scope.isGroupWatched(it));
+      for (let from = 0; from < listed.length; from += DESCRIBED_MAX) {
+        const { groups } = await broker.describeGroups({
+          groupIds: listed.slice(from, from + DESCRIBED_MAX),
+        });
+        for (const { groupId, state, members } of groups) {
+          coordinators.set(groupId, broker);
+          // A group of the new protocol (KIP-848) is listed and answers Dead without members, also while it is consuming.
+          looks.set(groupId, { groupId, state, members: state === "Dead" ? null : members.length });
+        }
       }
     });
-    return { topics: looks.filter((it) => it !== undefined), unread };
+    this.#coordinators = coordinators;
+    return [...looks.values()];
   }
 
-  async groups(): Promise<GroupLook[]> {
-    const listed = (await this.#admin.listGroups()).groups
-      .filter(({ protocolType }) => protocolType === "consumer" || protocolType === "")
-      .map(({ groupId }) => groupId)
-      .filter((it) => this.#scope.isGroupWatched(it));
-    const chunks = Array.from({ length: Math.ceil(listed.length / DESCRIBED_MAX) }, (_, i) =>
-      listed.slice(i * DESCRIBED_MAX, (i + 1) * DESCRIBED_MAX),
-    );
-    const described = await eachBounded(
-      chunks,
-      1,
-      async (chunk) => (await this.#admin.describeGroups(chunk)).groups,
-    );
-    return described.flat().map(({ groupId, state, members }) => ({
-      groupId,
-      state,
-      // A group of the new protocol (KIP-848) is listed and answers Dead without members, also while it is consuming.
-      members: state === "Dead" ? null : members.length,
-    }));
-  }
-
-  /** Every committed offset of these groups on watched topics. */
-  async positions(groupIds: readonly string[]): Promise<PositionLook[]> {
-    const perGroup = await eachBounded(groupIds, REQUESTS_MAX, async (groupId) => {
-      const topics = await this.#admin.fetchOffsets({ groupId });
-      return topics
+  /** Every committed offset, on watched topics, of the groups that were last asked for. */
+  async positions(): Promise<PositionLook[]> {
+    const perGroup = await eachBounded([...this.#coordinators], REQUESTS_MAX, async ([groupId, broker]) => {
+      const { responses } = await broker.offsetFetch({ groupId, topics: [] });
+      return responses
         .filter(({ topic }) => this.#scope.isTopicWatched(topic))
         .flatMap(({ topic, partitions }) =>
           partitions
@@ -131,11 +151,28 @@ export class Look {
   }
 }
 
-const toLogRange = (it: { partition: number; low: string; high: string }): LogRange => ({
-  partition: it.partition,
-  logStart: BigInt(it.low),
-  logEnd: BigInt(it.high),
-});
+async function readLogs(
+  cluster: PrivateCluster,
+  names: readonly string[],
+): Promise<{ logs: Map<string, LogRange[]>; unread: string[] }> {
+  try {
+    return { logs: await fetchLogRanges(cluster, names), unread: [] };
+  } catch (fault) {
+    // Deleted since it was listed, or a leader that moved: the others are no worse for it.
+    if (!isAboutOneTopic(fault)) throw fault;
+  }
+  const unread: string[] = [];
+  const read = await eachBounded(names, REQUESTS_MAX, async (topic) => {
+    try {
+      return [...(await fetchLogRanges(cluster, [topic]))];
+    } catch (fault) {
+      if (!isAboutOneTopic(fault)) throw fault;
+      unread.push(topic);
+      return [];
+    }
+  });
+  return { logs: new Map(read.flat()), unread };
+}
 
 const ABOUT_ONE_TOPIC = new Set([
   "UNKNOWN_TOPIC_OR_PARTITION",

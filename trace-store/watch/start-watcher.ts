@@ -103,22 +103,17 @@ class Term {
   async run(): Promise<void> {
     const { kafka, cluster, pollMs, log } = this.#options;
     const writer = await TruthWriter.open(this.#office.client, cluster);
-    const admin = kafka.admin({ retry: { retries: 2 } });
-    const look = new Look(kafka, admin, this.#scope);
-    let isConnected = false;
+    const look = new Look(kafka, this.#scope);
     try {
       while (!this.#stop.aborted && !this.#office.isLost()) {
         const sweepAtMs = performance.now();
         try {
-          if (!isConnected) await admin.connect();
-          isConnected = true;
-          await this.#openStream(admin);
+          await this.#openStream(look);
           await this.#sweep(look, writer);
           this.#isReady();
         } catch (fault) {
           if (!isOfKafka(fault)) throw fault;
-          isConnected = false;
-          await admin.disconnect().catch(() => undefined);
+          await look.close();
           await this.#closeStream();
           log.warn({ err: fault, cluster }, "the broker could not be looked at");
           await writer.writeProblem("poll", pollMs, `The broker could not be looked at: ${fault.message}.`);
@@ -127,18 +122,19 @@ class Term {
       }
     } finally {
       await this.#closeStream();
-      await admin.disconnect().catch(() => undefined);
+      await look.close();
     }
   }
 
   /** Goes over to `__consumer_offsets` where it may be read. */
-  async #openStream(admin: Parameters<typeof openCommitStream>[1]): Promise<void> {
+  async #openStream(look: Look): Promise<void> {
     const { kafka, way, log, cluster } = this.#options;
     if (this.#stream?.fault()) await this.#closeStream();
     if (way === "poll" || this.#stream || performance.now() - this.#streamTriedAtMs < STREAM_RETRY_MS) return;
     this.#streamTriedAtMs = performance.now();
+    await look.begin();
     try {
-      this.#stream = await openCommitStream(kafka, admin, this.#scope);
+      this.#stream = await openCommitStream(kafka, look, this.#scope);
     } catch (fault) {
       log.info({ err: fault, cluster }, "__consumer_offsets cannot be read; committed offsets are polled");
     }
@@ -153,12 +149,10 @@ class Term {
   async #sweep(look: Look, writer: TruthWriter): Promise<void> {
     const at = new Date();
     const startedMs = performance.now();
-    const clusterId = await look.clusterId();
+    const clusterId = await look.begin();
     const { topics, unread } = await look.topics();
     const groups = await look.groups();
-    const commits = this.#stream
-      ? this.#stream.take()
-      : polledCommits(writer, await look.positions(groups.map(({ groupId }) => groupId)));
+    const commits = this.#stream ? this.#stream.take() : polledCommits(writer, await look.positions());
     await writer.writeSweep({
       at,
       clusterId,

@@ -9,13 +9,11 @@ import {
   type KnownTopic,
 } from "./known.ts";
 import type { GroupLook, LogRange, TopicLook } from "./look.ts";
+import { PastLogs } from "./past-logs.ts";
 import { readKnown } from "./read-known.ts";
 import * as sql from "./truth-sql.ts";
 
 const SLICES_REMEMBERED_MS = 60_000;
-
-/** Log ranges by topic and partition. */
-type Logs = ReadonlyMap<string, ReadonlyMap<number, LogRange>>;
 
 /** One look at the broker, ready to be stored. */
 export interface Sweep {
@@ -41,13 +39,13 @@ export class TruthWriter {
   #waiting: Commit[] = [];
   /** Groups with offsets that the last sweep did not list: they may have begun while it ran, so the next one decides. */
   #unlisted: ReadonlySet<string> = new Set();
-  /** The logs as the sweep before the last one saw them. */
-  #earlierLogs: Logs = new Map();
+  readonly #pastLogs = new PastLogs();
 
   private constructor(client: ClientBase, cluster: string, known: Known) {
     this.#client = client;
     this.#cluster = cluster;
     this.#known = known;
+    if (known.sweptAt !== null) this.#pastLogs.remember(known.topics, known.sweptAt.getTime());
   }
 
   static async open(client: ClientBase, cluster: string): Promise<TruthWriter> {
@@ -61,15 +59,13 @@ export class TruthWriter {
   /** Stores a sweep in one transaction. */
   async writeSweep(sweep: Sweep): Promise<void> {
     const known = this.#known;
-    // Copied, as the sweep changes them.
-    const before: Logs = new Map([...known.topics].map(([topic, { logs }]) => [topic, new Map(logs)]));
     await this.#inTransaction(async () => {
       await this.#writeTopics(sweep);
       await this.#writeGroups(sweep);
       const commits = [...this.#waiting, ...sweep.commits];
       this.#waiting = [];
       // Backwards is now known to be a rewind, as the topic's life was looked at since.
-      await this.#writePlaced(commits, () => before);
+      await this.#writePlaced(commits);
       await this.#client.query(sql.EXPIRE, [this.#cluster]);
       await this.#client.query(sql.SWEPT, [
         this.#cluster,
@@ -80,7 +76,7 @@ export class TruthWriter {
         sweep.problem,
       ]);
     });
-    this.#earlierLogs = before;
+    this.#pastLogs.remember(known.topics, Date.now());
     known.hasHistory = true;
     known.sweptAt = sweep.at;
     known.clusterId = sweep.clusterId;
@@ -105,12 +101,7 @@ export class TruthWriter {
       return false;
     });
     if (placed.length === 0) return;
-    const { topics, sweptAt } = this.#known;
-    const latest: Logs = new Map([...topics].map(([topic, { logs }]) => [topic, logs]));
-    // A commit that is older than the last sweep was made on the log as it was before: it may have grown since.
-    const logsBefore = ({ atMs }: Commit) =>
-      sweptAt !== null && atMs < sweptAt.getTime() && this.#earlierLogs.size > 0 ? this.#earlierLogs : latest;
-    await this.#inTransaction(() => this.#writePlaced(placed, logsBefore));
+    await this.#inTransaction(() => this.#writePlaced(placed));
   }
 
   /** Says in the watcher's row why the broker cannot be seen. */
@@ -149,6 +140,7 @@ export class TruthWriter {
         at.topicUuid = topicUuid;
         at.logs = new Map();
         this.#forgetPositions(topic);
+        this.#pastLogs.forget(topic);
         lives.push({ name: topic, incarnation: at.incarnation, topicUuid, since });
       }
       for (const log of logs) {
@@ -239,7 +231,7 @@ export class TruthWriter {
     return new Map(rows.map(({ name, id }) => [name, id]));
   }
 
-  async #writePlaced(commits: readonly Commit[], logsBefore: (commit: Commit) => Logs): Promise<void> {
+  async #writePlaced(commits: readonly Commit[]): Promise<void> {
     const { topics, positions, groupIds, hasHistory } = this.#known;
     await this.#learnGroups(commits.map(({ groupId }) => groupId));
     const gone: Commit[] = [];
@@ -256,11 +248,8 @@ export class TruthWriter {
       }
       if (was !== undefined && !was.isGone && was.committed === commit.committed) continue;
       const { committed } = commit;
-      const begun = firstPositionOf(
-        commit.first ?? committed,
-        hasHistory,
-        logsBefore(commit).get(commit.topic)?.get(commit.partition),
-      );
+      const before = this.#pastLogs.before(commit);
+      const begun = firstPositionOf(commit.first ?? committed, hasHistory, before);
       positions.set(key, { committed, isGone: false });
       moved.push({ commit, committed, first: begun });
     }
