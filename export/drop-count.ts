@@ -1,6 +1,6 @@
 import { SpanKind } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-node";
-import { TRAIL, warn } from "../trace-context/index.ts";
+import { TRAIL } from "../trace-context/index.ts";
 import { createTraceIds } from "./trace-ids.ts";
 
 const ids = createTraceIds({ timeOrdered: true });
@@ -13,14 +13,14 @@ export class DropCount {
   #sinceMs = 0;
   #resource: ReadableSpan["resource"] | undefined;
 
-  add(spans: number, resource: ReadableSpan["resource"] | undefined): void {
-    if (this.#unreported === 0) {
-      this.#sinceMs = Date.now();
-      warn("spans are being dropped. Is the collector reachable, and the queue large enough?");
-    }
+  /** Returns true for the first since the last report. */
+  add(spans: number, resource: ReadableSpan["resource"] | undefined): boolean {
+    const isFirst = this.#unreported === 0;
+    if (isFirst) this.#sinceMs = Date.now();
     this.total += spans;
     this.#unreported += spans;
     this.#resource = resource ?? this.#resource;
+    return isFirst;
   }
 
   /**

@@ -25,17 +25,24 @@ const MAKERS: Readonly<Record<string, (config: { url?: string }) => SpanExporter
     ).OTLPTraceExporter)(config),
 };
 
+/** As `OTEL_EXPORTER_OTLP_ENDPOINT` is read: over HTTP the path of traces comes behind an address that names none. */
+function urlOf(protocol: string, endpoint: string): string {
+  if (protocol === "grpc" || !URL.canParse(endpoint)) return endpoint;
+  const url = new URL(endpoint);
+  if (url.pathname === "/") url.pathname = "/v1/traces";
+  return url.href;
+}
+
 /**
  * Returns the OTLP exporter for `OTEL_EXPORTER_OTLP_PROTOCOL`; it reads the other `OTEL_EXPORTER_OTLP_*` itself.
  *
- * `url` is what that exporter takes: for HTTP it names the path too. Throws where the protocol is unknown or its package
- * is not installed.
+ * Throws where the protocol is unknown or its package is not installed.
  */
-export function createExporter(protocol: string, url: string | undefined): SpanExporter {
+export function createExporter(protocol: string, endpoint: string | undefined): SpanExporter {
   const make = MAKERS[protocol];
   if (!make) {
     const known = Object.keys(MAKERS).join(", ");
     throw new Error(`OTEL_EXPORTER_OTLP_PROTOCOL is ${protocol}; known are ${known}. Set one of them.`);
   }
-  return make(url === undefined ? {} : { url });
+  return make(endpoint === undefined ? {} : { url: urlOf(protocol, endpoint) });
 }

@@ -40,9 +40,11 @@ const BATCH_BYTES_MAX = 1024 * 1024;
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 30_000;
 const CLOSING_RETRY_MS = 250;
-const EXPORT_FAILED =
-  "exporting spans failed; they wait and go again. Does a collector listen where OTEL_EXPORTER_OTLP_ENDPOINT, or the " +
-  "option endpoint, says?";
+const WHERE = "where OTEL_EXPORTER_OTLP_ENDPOINT, or the option endpoint, says";
+const EXPORT_FAILED = `exporting spans failed; they wait and go again. Does a collector listen ${WHERE}? Without TLS it begins with http://.`;
+const EXPORT_REFUSED = `spans were refused, and are dropped. Is it a collector ${WHERE}, and its port the one of OTEL_EXPORTER_OTLP_PROTOCOL?`;
+const QUEUE_FULL =
+  "spans are being dropped, as the queue is full. Does the collector keep up? The option queueBytesMax makes it larger.";
 
 // The SDK's own key (it is a Symbol.for): instrumentations make no spans of what runs under it.
 const SUPPRESS_TRACING = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
@@ -101,7 +103,7 @@ export class SpanQueue implements SpanProcessor {
     const kept = new KeptSpan(span);
     const { bytesMax, spansMax } = this.#limits;
     if (this.#waitingBytes + kept.bytes > bytesMax || this.#waitingSpans >= (spansMax ?? Infinity)) {
-      this.#dropped.add(1, span.resource);
+      if (this.#dropped.add(1, span.resource)) warn(QUEUE_FULL);
       return;
     }
     this.#add(kept, kept.bytes);
@@ -203,17 +205,18 @@ export class SpanQueue implements SpanProcessor {
 
   #failed(batch: Batch, error: unknown): void {
     this.#refusedRequests++;
-    if (isRetryable(error)) {
+    const mayPass = isRetryable(error);
+    if (mayPass) {
       this.#batches.unshift(batch);
     } else {
       this.#forget(batch);
-      this.#dropped.add(batch.spans.length, batch.spans[0]?.resource);
+      if (this.#dropped.add(batch.spans.length, batch.spans[0]?.resource)) warn(EXPORT_REFUSED, error);
     }
     // Requests under way together fail together: they are one failure.
     if (this.#isBackingOff) return;
     this.#isBackingOff = true;
     this.#failures++;
-    if (this.#failures === 1) warn(EXPORT_FAILED, error);
+    if (this.#failures === 1 && mayPass) warn(EXPORT_FAILED, error);
     const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (this.#failures - 1));
     this.#reschedule(backoffMs * (0.5 + Math.random() / 2));
   }

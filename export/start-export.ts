@@ -22,7 +22,8 @@ export interface ExportOptions {
   /** More about this process, e.g. `{ "deployment.environment.name": "prod" }`. Wins over `OTEL_RESOURCE_ATTRIBUTES`. */
   resourceAttributes?: Attributes;
   /**
-   * Where the collector or the trace store listens for OTLP. Default: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else
+   * Where the collector or the trace store listens for OTLP, e.g. `http://collector:4317`; `/v1/traces` is added over HTTP
+   * where it names no path. Default: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, else
    * `OTEL_EXPORTER_OTLP_ENDPOINT`, else `http://localhost:4317`.
    */
   endpoint?: string;
