@@ -46,6 +46,8 @@ const MUTANTS: readonly (Mutant & Pick<OffsetsMode, "strike"> & { readonly mode:
 const REPLICAS = [1, 2, 3, 1, 2, 3].map((broker) => [broker]);
 
 const MUTANT_MESSAGES_MAX = 5_000;
+/** Modes without faults at once, in the short form. */
+const AT_ONCE = 4;
 
 /** Where a gate's messages go, and what stands in their way. */
 interface Stage {
@@ -93,20 +95,38 @@ function holds(mode: OffsetsMode, verdict: OffsetsVerdict): boolean {
   return mode.isFaulty === true || (verdict.missing === 0 && verdict.uncertain === 0);
 }
 
-async function isMutantSeen(
-  stage: Stage,
-  mutant: (typeof MUTANTS)[number],
-  mode: OffsetsMode,
-  messages: number,
-  note: (row: Record<string, string | number>) => void,
-): Promise<boolean> {
-  const count = Math.min(MUTANT_MESSAGES_MAX, Math.ceil(messages * mode.share));
-  // By the clock, whether a fault hits what the mutant breaks would be luck.
-  const struck = mutant.strike === undefined ? mode : { ...mode, strike: mutant.strike };
-  const { reasons: _, ...verdict } = await playMode(stage, loadLibrary(mutant), struck, count);
-  const isSeen = !holds(mode, verdict);
-  note({ run: `mutant: ${mutant.name}`, ...verdict, verdict: isSeen ? "seen" : "MISSED" });
-  return isSeen;
+/** One mode, with the library or with a mutant of it. */
+interface Play {
+  readonly mode: OffsetsMode;
+  readonly mutant?: Mutant;
+  readonly messages: number;
+}
+
+interface Played {
+  readonly verdict: OffsetsVerdict;
+  readonly row: Record<string, string | number>;
+  readonly isRight: boolean;
+}
+
+async function playOnce(stage: Stage, play: Play, progress: (line: string) => void): Promise<Played> {
+  const { mode, mutant } = play;
+  const { faults, reasons, ...verdict } = await playMode(
+    stage,
+    loadLibrary(mutant),
+    mode,
+    Math.ceil(play.messages),
+  );
+  if (mutant !== undefined) {
+    const isSeen = !holds(mode, verdict);
+    progress(`mutant: ${mutant.name}: ${isSeen ? "seen" : "MISSED"}`);
+    const row = { run: `mutant: ${mutant.name}`, ...verdict, faults, verdict: isSeen ? "seen" : "MISSED" };
+    return { verdict, row, isRight: isSeen };
+  }
+  const isHeld = holds(mode, verdict) && (mode.isFaulty !== true || faults > 0);
+  progress(`${mode.name}: ${isHeld ? "holds" : "WRONG"}`);
+  for (const [reason, count] of Object.entries(reasons)) progress(`${count} sends rejected: ${reason}`);
+  const row = { run: mode.name, ...verdict, faults, verdict: isHeld ? "holds" : "WRONG" };
+  return { verdict, row, isRight: isHeld };
 }
 
 async function run({ short, args, progress, table }: RunOptions) {
@@ -115,44 +135,62 @@ async function run({ short, args, progress, table }: RunOptions) {
   const modes = [...FAULTLESS_MODES, ...FAULTY_MODES].filter(
     ({ name, lanes }) => name.includes(args["only"] ?? "") && !(short && lanes === 1),
   );
-  const cluster = await startKafkaCluster({ brokers: 3, onProgress: progress });
+  const cluster = await startKafkaCluster({ brokers: 3, isShortLived: short, onProgress: progress });
   const proxy = await FaultyProxy.start(cluster);
-  const rows: Record<string, string | number | boolean>[] = [];
-  const totals = { messages: 0, right: 0, wrong: 0 };
-  let passed = true;
-  let claimedUnderFaults = 0;
-  try {
-    for (const mode of modes) {
-      progress(mode.name);
-      const { faults, reasons, ...verdict } = await playMode(
-        { cluster, proxy },
-        loadLibrary(),
-        mode,
-        Math.ceil(messages * mode.share),
-      );
-      const isHeld = holds(mode, verdict) && (mode.isFaulty !== true || faults > 0);
-      rows.push({ run: mode.name, ...verdict, faults, verdict: isHeld ? "holds" : "WRONG" });
-      for (const [reason, count] of Object.entries(reasons)) progress(`${count} sends rejected: ${reason}`);
-      totals.messages += verdict.logged;
-      totals.right += verdict.right;
-      totals.wrong += verdict.wrong + verdict.wrongPartition;
-      if (mode.isFaulty === true) claimedUnderFaults += verdict.right + verdict.uncertain;
-      passed &&= isHeld;
-    }
-    // Faults may hit all of one mode's sends, so that nothing can be known there; not everywhere.
-    if (modes.some(({ isFaulty }) => isFaulty)) passed &&= claimedUnderFaults > 0;
-    for (const mutant of MUTANTS) {
+  const stage = { cluster, proxy };
+  const plays: readonly Play[] = [
+    ...modes.map((mode) => ({ mode, messages: Math.ceil(messages * mode.share) })),
+    ...MUTANTS.flatMap((mutant) => {
       const mode = modes.find(({ name }) => name === mutant.mode);
-      if (mode === undefined) continue;
-      const isSeen = await isMutantSeen({ cluster, proxy }, mutant, mode, messages, (row) => rows.push(row));
-      progress(`mutant: ${mutant.name}: ${isSeen ? "seen" : "MISSED"}`);
-      passed &&= isSeen;
-    }
+      if (mode === undefined) return [];
+      // By the clock, whether a fault hits what the mutant breaks would be luck.
+      const struck = mutant.strike === undefined ? mode : { ...mode, strike: mutant.strike };
+      return [{ mode: struck, mutant, messages: Math.min(MUTANT_MESSAGES_MAX, messages * mode.share) }];
+    }),
+  ];
+  const played = new Map<Play, Played>();
+  const playAll = async (those: readonly Play[], atOnce: number) => {
+    const waiting = [...those];
+    const next = async () => {
+      for (let it = waiting.shift(); it !== undefined; it = waiting.shift()) {
+        played.set(it, await playOnce(stage, it, progress));
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, next));
+  };
+  try {
+    // The proxy's faults are one mode's at a time. Where nothing fails modes cannot disturb each other.
+    const isProxied = ({ mode }: Play) => mode.isFaulty === true;
+    await playAll(
+      plays.filter((it) => !isProxied(it)),
+      short ? AT_ONCE : 1,
+    );
+    await playAll(plays.filter(isProxied), 1);
   } finally {
     await proxy.stop();
     await cluster.stop();
   }
+  return sumUp(
+    plays.map((play) => ({ play, ...played.get(play)! })),
+    table,
+  );
+}
+
+function sumUp(played: readonly ({ play: Play } & Played)[], table: RunOptions["table"]) {
+  const totals = { messages: 0, right: 0, wrong: 0 };
+  const faulty = played.filter(({ play }) => play.mutant === undefined && play.mode.isFaulty === true);
+  const claimedUnderFaults = faulty.reduce((sum, { verdict }) => sum + verdict.right + verdict.uncertain, 0);
+  for (const { play, verdict } of played) {
+    if (play.mutant !== undefined) continue;
+    totals.messages += verdict.logged;
+    totals.right += verdict.right;
+    totals.wrong += verdict.wrong + verdict.wrongPartition;
+  }
+  const rows = played.map(({ row }) => row);
   table(rows);
+  // Faults may hit all of one mode's sends, so that nothing can be known there; not everywhere.
+  const isClaimed = faulty.length === 0 || claimedUnderFaults > 0;
+  const passed = isClaimed && played.every(({ isRight }) => isRight);
   return { passed, figures: { ...totals, claimedUnderFaults, runs: rows } };
 }
 

@@ -8,7 +8,7 @@ import { collectSpans, type CollectedSpans } from "./spans.ts";
  * The other brokers must have answered before the retry, or kafkajs asks them again and loses nothing: with its default
  * of 300 ms that is so on an idle machine, and with every lane sending at once it is not.
  */
-const RETRY = { initialRetryTime: 1_000, maxRetryTime: 2_000, retries: 30 };
+const RETRY = { initialRetryTime: 1_500, maxRetryTime: 2_000, retries: 30 };
 
 export interface ResolvedSend {
   readonly messages: number;

@@ -43,18 +43,32 @@ interface Report {
   readonly resent: Map<string, string>;
 }
 
-/** Reads the lane's topic and judges every send. */
-export async function judgeLoss(kafka: Kafka, client: LossClient): Promise<LossVerdict> {
-  const places = new Map<string, string[]>();
-  await readLog(
-    kafka,
-    [client.topic],
-    ({ topic, partition, message }) => {
-      const value = String(message.value);
-      places.set(value, [...(places.get(value) ?? []), `${topic}/${partition}/${message.offset}`]);
-    },
-    { isCommittedOnly: client.lane.isTransactional === true },
-  );
+/** Of each topic, where each value is stored; of aborted ones, nothing. */
+export type Stored = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+
+/** Reads the topics of all clients, by two consumers: a group for each took most of a trial's time. */
+export async function readStored(kafka: Kafka, clients: readonly LossClient[]): Promise<Stored> {
+  const stored = new Map(clients.map(({ topic }) => [topic, new Map<string, string[]>()]));
+  const read = (isCommittedOnly: boolean) => {
+    const those = clients.filter(({ lane }) => (lane.isTransactional === true) === isCommittedOnly);
+    return readLog(
+      kafka,
+      those.map(({ topic }) => topic),
+      ({ topic, partition, message }) => {
+        const places = stored.get(topic)!;
+        const value = String(message.value);
+        places.set(value, [...(places.get(value) ?? []), `${topic}/${partition}/${message.offset}`]);
+      },
+      { isCommittedOnly },
+    );
+  };
+  await Promise.all([read(false), read(true)]);
+  return stored;
+}
+
+/** Judges every send of a lane. */
+export function judgeLoss(stored: Stored, client: LossClient): LossVerdict {
+  const places = stored.get(client.topic)!;
   const reports = reportsOf(client.spans.ended);
   const count = { sendsThatLost: 0, lost: 0, doubled: 0, reported: 0, unreported: 0, falselyReported: 0 };
   let storedUnanswered = 0;
