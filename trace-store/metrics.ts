@@ -1,5 +1,10 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { Indexer } from "./indexer.ts";
+import type { Freshness } from "./query/answers.ts";
+
+/** A Postgres that does not answer must not take the other figures of a scrape along. */
+const ASKED_MS = 1_000;
 
 /** What `/metrics` shows of this process; the HTTP door adds its own. */
 export function createRegistry(version: string): Registry {
@@ -56,6 +61,33 @@ export function measureIndexer(registry: Registry, { writer, budget }: Indexer):
     registers: [registry],
     collect() {
       this.set(writer.figures.committedAtMs / 1_000);
+    },
+  });
+}
+
+/** Shows how fresh the answers are, to alert on. What nobody can tell has no value: `/readyz` and doctor say why. */
+export function measureFreshness(registry: Registry, freshness: () => Promise<Freshness>): void {
+  const ask = () =>
+    Promise.race([freshness().catch(() => undefined), pause(ASKED_MS, undefined, { ref: false })]);
+  new Gauge({
+    name: "kafka_trail_indexer_delay_seconds",
+    help: "How far the indexers are behind the span topic.",
+    registers: [registry],
+    async collect() {
+      const delayMs = (await ask())?.indexerDelayMs ?? undefined;
+      if (delayMs === undefined) this.remove();
+      else this.set(delayMs / 1_000);
+    },
+  });
+  new Gauge({
+    name: "kafka_trail_watcher_look_age_seconds",
+    help: "How long ago the broker was last looked at as a whole.",
+    labelNames: ["cluster"],
+    registers: [registry],
+    async collect() {
+      const watchers = (await ask())?.watchers ?? [];
+      this.reset();
+      for (const { cluster, ageMs } of watchers) if (ageMs !== null) this.set({ cluster }, ageMs / 1_000);
     },
   });
 }

@@ -6,7 +6,7 @@ import { TrailError } from "./errors.ts";
 import { startIndexer } from "./indexer.ts";
 import { createKafka } from "./kafka/client.ts";
 import type { Log } from "./log.ts";
-import { createRegistry, measureIndexer } from "./metrics.ts";
+import { createRegistry, measureFreshness, measureIndexer } from "./metrics.ts";
 import { createQuery } from "./query/query.ts";
 import { migrate } from "./schema/migrate.ts";
 import type { Part } from "./serve/cli/operations.ts";
@@ -69,6 +69,7 @@ export async function up(config: Config, only: Part | undefined, version: string
       keyHmacSecret: config.keyHmacSecret,
     });
     running.push({ stop: () => query.close() });
+    measureFreshness(registry, () => query.freshness());
     const http = await createHttpServer({
       query,
       health: healthOf(query, checks),
