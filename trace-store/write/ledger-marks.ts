@@ -32,6 +32,9 @@ export type LedgerEntry = [
   ...ends: number[],
 ];
 
+/** Where an entry's ranges begin. */
+export const ENDS_AT = 7;
+
 /** What one write tells of one block of one partition. `of` is a consumer group's name, or who else it is about. */
 interface Marks {
   readonly index: number;
@@ -153,11 +156,21 @@ export function uniteEntries(writes: readonly (readonly LedgerEntry[])[]): reado
 
 function unitedEntry(same: readonly LedgerEntry[]): LedgerEntry {
   const [topicId, incarnation, partition, groupId, block] = same[0] as LedgerEntry;
-  const firstMs = Math.min(...same.map((it) => it[5]));
-  const lastMs = Math.max(...same.map((it) => it[6]));
-  const ends = same.flatMap(([, , , , , , , ...its]) => its);
-  const firsts = Float64Array.from({ length: ends.length / 2 }, (_, i) => ends[i * 2] as number);
-  const lasts = Float64Array.from(firsts, (_, i) => ends[i * 2 + 1] as number);
+  let [firstMs, lastMs, count] = [Infinity, -Infinity, 0];
+  for (const entry of same) {
+    firstMs = Math.min(firstMs, entry[5]);
+    lastMs = Math.max(lastMs, entry[6]);
+    count += (entry.length - ENDS_AT) / 2;
+  }
+  const firsts = new Float64Array(count);
+  const lasts = new Float64Array(count);
+  for (const entry of same) {
+    for (let at = entry.length - 2; at >= ENDS_AT; at -= 2) {
+      count -= 1;
+      firsts[count] = entry[at] as number;
+      lasts[count] = entry[at + 1] as number;
+    }
+  }
   return [topicId, incarnation, partition, groupId, block, firstMs, lastMs, ...united(firsts, lasts)];
 }
 

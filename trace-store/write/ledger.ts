@@ -1,6 +1,6 @@
 import { type ClientBase } from "pg";
 import { type Dictionaries } from "./dictionaries.ts";
-import { type LedgerEntry, type LedgerMarks, uniteEntries } from "./ledger-marks.ts";
+import { ENDS_AT, type LedgerEntry, type LedgerMarks, uniteEntries } from "./ledger-marks.ts";
 
 /** More ranges than this in a block, and only its bounds are kept: at 10 % sampling a union costs 5.7 ms (measured). */
 const RANGES_MAX = 256;
@@ -115,22 +115,30 @@ async function takeHeld(client: ClientBase): Promise<LedgerEntry[][]> {
 async function unite(client: ClientBase, held: readonly (readonly LedgerEntry[])[]): Promise<void> {
   const entries = uniteEntries(held);
   if (entries.length === 0) return;
-  const ranges = entries.map(([, , , , , , , ...ends]) => ends);
+  // An array as Postgres spells it: pg would look through each of its elements for what it must escape.
+  const column = (of: (entry: LedgerEntry) => unknown): string => `{${entries.map(of).join(",")}}`;
   await client.query(UNITE, [
     // Topic, incarnation, partition, group, block.
-    ...[0, 1, 2, 3, 4].map((at) => entries.map((it) => it[at])),
-    ranges.map((ends) => ends.length > RANGES_MAX * 2),
-    entries.map(([, , , , , firstMs]) => new Date(firstMs).toISOString()),
-    entries.map(([, , , , , , lastMs]) => new Date(lastMs).toISOString()),
-    ranges.map(spell),
+    column((it) => it[0]),
+    column((it) => it[1]),
+    column((it) => it[2]),
+    column((it) => it[3]),
+    column((it) => it[4]),
+    column(isSampled),
+    column((it) => new Date(it[5]).toISOString()),
+    column((it) => new Date(it[6]).toISOString()),
+    column((it) => `"${spell(it)}"`),
   ]);
 }
 
-/** As an int8multirange; beyond {@link RANGES_MAX} the bounds alone. */
-function spell(ends: readonly number[]): string {
-  if (ends.length > RANGES_MAX * 2) return `{[${ends[0]},${ends.at(-1)}]}`;
+const isSampled = (entry: LedgerEntry): boolean => entry.length - ENDS_AT > RANGES_MAX * 2;
+
+/** The ranges as an int8multirange; beyond {@link RANGES_MAX} the bounds alone. */
+function spell(entry: LedgerEntry): string {
+  if (isSampled(entry)) return `{[${entry[ENDS_AT]},${entry.at(-1)}]}`;
   let text = "{";
-  for (let i = 0; i < ends.length; i += 2) text += `${i === 0 ? "" : ","}[${ends[i]},${ends[i + 1]}]`;
+  for (let i = ENDS_AT; i < entry.length; i += 2)
+    text += `${i === ENDS_AT ? "" : ","}[${entry[i]},${entry[i + 1]}]`;
   return `${text}}`;
 }
 
