@@ -51,8 +51,8 @@ export const VERDICT_MUTANTS: readonly SqlMutant[] = [
   {
     name: "void is counted as missing",
     file: "43_judge",
-    find: "SELECT o.at, coalesce(v.ranges @> o.at, false) OR",
-    replace: "SELECT o.at,",
+    find: "SELECT coalesce(range_agg(l.ranges), '{}') INTO hidden FROM",
+    replace: "SELECT '{}' INTO hidden FROM",
   },
   {
     name: "a rewind un-delivers",

@@ -16,6 +16,8 @@ DECLARE
   groups int[];
   asked int8multirange;
   is_unplaced boolean;
+  -- Mostly there is nothing of odd times, and one look tells so: a link or a range is there only beside its span.
+  is_odd boolean := EXISTS (SELECT 1 FROM trail_private.odd_time_spans);
 BEGIN
   told := '{}';
   is_led := false;
@@ -36,13 +38,15 @@ BEGIN
         AND (groups IS NULL OR r.consumer_group_id IS NULL OR r.consumer_group_id = ANY (groups));
     told := told || some_ranges;
   END LOOP;
-  SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans FROM trail_private.odd_time_spans o
-    WHERE o.topic_id = ANY (topics) AND o.partition = in_partition AND o.message_offset = ANY (offsets);
-  gathered := gathered || some_spans;
-  SELECT array_agg(ROW (o.*)::trail_private.offset_ranges) INTO some_ranges FROM trail_private.odd_time_offset_ranges o
-    WHERE o.topic_id = ANY (topics) AND o.partition = in_partition
-      AND o.first_offset <= (SELECT max(x) FROM unnest(offsets) x) AND o.last_offset >= (SELECT min(x) FROM unnest(offsets) x);
-  told := told || some_ranges;
+  IF is_odd THEN
+    SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans FROM trail_private.odd_time_spans o
+      WHERE o.topic_id = ANY (topics) AND o.partition = in_partition AND o.message_offset = ANY (offsets);
+    gathered := gathered || some_spans;
+    SELECT array_agg(ROW (o.*)::trail_private.offset_ranges) INTO some_ranges FROM trail_private.odd_time_offset_ranges o
+      WHERE o.topic_id = ANY (topics) AND o.partition = in_partition
+        AND o.first_offset <= (SELECT max(x) FROM unnest(offsets) x) AND o.last_offset >= (SELECT min(x) FROM unnest(offsets) x);
+    told := told || some_ranges;
+  END IF;
 
   -- Only now: beside the coordinates, a bound on the time made Postgres take the index on (service_id, start_time), 8 ms
   -- instead of 0.4.
@@ -52,24 +56,27 @@ BEGIN
   END IF;
 
   -- A batch's range is cut down to what was asked for: its other messages would only be spread out to be thrown away.
-  SELECT range_agg(int8range(o, o, '[]')) INTO asked FROM unnest(offsets) o;
-  SELECT coalesce(array_agg((r.start_time, r.span_id, lower(piece), upper(piece) - 1,
-      r.topic_id, r.partition, r.consumer_group_id, r.role, r.trace_id)::trail_private.offset_ranges), '{}')
-    INTO told
-    FROM unnest(told) r CROSS JOIN LATERAL unnest(int8multirange(int8range(r.first_offset, r.last_offset, '[]')) * asked) AS piece;
-
-  -- Settling spans and sessions are judged by their ranges alone.
-  SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id), min(r.start_time), max(r.start_time)
-    INTO traces, span_ids, first_start, last_start
-    FROM unnest(told) r WHERE r.role IN (1, 2, 3, 10, 11);
+  IF cardinality(told) > 0 THEN
+    SELECT range_agg(int8range(o, o, '[]')) INTO asked FROM unnest(offsets) o;
+    SELECT coalesce(array_agg((r.start_time, r.span_id, lower(piece), upper(piece) - 1,
+        r.topic_id, r.partition, r.consumer_group_id, r.role, r.trace_id)::trail_private.offset_ranges), '{}')
+      INTO told
+      FROM unnest(told) r CROSS JOIN LATERAL unnest(int8multirange(int8range(r.first_offset, r.last_offset, '[]')) * asked) AS piece;
+    -- Settling spans and sessions are judged by their ranges alone.
+    SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id), min(r.start_time), max(r.start_time)
+      INTO traces, span_ids, first_start, last_start
+      FROM unnest(told) r WHERE r.role IN (1, 2, 3, 10, 11);
+  END IF;
   IF traces IS NOT NULL THEN
     -- A range has its span's start: only those slices are opened. Not "= ANY (starts)": that closes none, and takes another index.
     SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
       WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids) AND s.start_time BETWEEN first_start AND last_start;
     gathered := gathered || some_spans;
-    SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans
-      FROM trail_private.odd_time_spans o WHERE o.trace_id = ANY (traces) AND o.span_id = ANY (span_ids);
-    gathered := gathered || some_spans;
+    IF is_odd THEN
+      SELECT array_agg(ROW (o.*)::trail_private.spans) INTO some_spans
+        FROM trail_private.odd_time_spans o WHERE o.trace_id = ANY (traces) AND o.span_id = ANY (span_ids);
+      gathered := gathered || some_spans;
+    END IF;
   END IF;
   is_unplaced := EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics));
   gathered := trail_private.with_senders(gathered, told, is_unplaced);

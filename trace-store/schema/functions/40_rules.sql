@@ -54,15 +54,19 @@ $$;
 
 COMMENT ON FUNCTION trail_private.message_rule IS 'The verdict of a message itself: the first rule that fits.';
 
--- Topics in which dead letters, and messages to be tried again, are put by common practice.
+-- Topics in which dead letters, and messages to be tried again, are put by common practice. ILIKE first: it settles nearly all
+-- names, and each look of such a regular expression costs 50 us.
 CREATE OR REPLACE FUNCTION trail_private.is_dead_letter_topic(topic text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT topic ~* '(^|[._-])(dlq|dlt|dead[._-]?letters?([._-]?(queue|topic))?|parking[._-]?lot|poison)([._-]|$)'
-    -- ordersDLQ; and Spring Cloud Stream's own: error.<destination>.<group>.
-    OR topic ~ '[a-z0-9](DLQ|DLT|Dlq|Dlt|DeadLetters?)$' OR topic ~ '^error\.[^.].*\.[^.]+$'
+  SELECT topic ILIKE ANY ('{%dlq%,%dlt%,%dead%,%parking%,%poison%}')
+      AND (topic ~* '(^|[._-])(dlq|dlt|dead[._-]?letters?([._-]?(queue|topic))?|parking[._-]?lot|poison)([._-]|$)'
+        -- ordersDLQ ...
+        OR topic ~ '[a-z0-9](DLQ|DLT|Dlq|Dlt|DeadLetters?)$')
+    -- ... and Spring Cloud Stream's own: error.<destination>.<group>.
+    OR topic LIKE 'error.%' AND topic ~ '^error\.[^.].*\.[^.]+$'
 $$;
 COMMENT ON FUNCTION trail_private.is_dead_letter_topic IS 'True for a name by which dead-letter topics go.';
 
 CREATE OR REPLACE FUNCTION trail_private.is_retry_topic(topic text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT topic ~* '(^|[._-])(retry|retries|redelivery|delay(ed)?)([._-]?[0-9]+[a-z]*)?([._-]|$)'
+  SELECT topic ILIKE ANY ('{%retry%,%retries%,%redelivery%,%delay%}') AND topic ~* '(^|[._-])(retry|retries|redelivery|delay(ed)?)([._-]?[0-9]+[a-z]*)?([._-]|$)'
 $$;
 COMMENT ON FUNCTION trail_private.is_retry_topic IS 'True for a name by which retry topics go.';

@@ -22,12 +22,16 @@ DECLARE
   tree_traces uuid[];
   tree_spans bigint[];
   tree_parents bigint[];
+  -- As in gather_offsets.
+  is_odd boolean := EXISTS (SELECT 1 FROM trail_private.odd_time_spans);
 BEGIN
   IF cardinality(attempt_traces) > 0 THEN
     SELECT array_agg(ROW (s.*)::trail_private.spans) INTO sends FROM (
       SELECT * FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time AND operation IN (1, 2) LIMIT 1000) s;
-    SELECT sends || array_agg(ROW (o.*)::trail_private.spans) INTO sends FROM (
-      SELECT * FROM trail_private.odd_time_spans WHERE trace_id = ANY (attempt_traces) AND operation IN (1, 2) LIMIT 1000) o;
+    IF is_odd THEN
+      SELECT sends || array_agg(ROW (o.*)::trail_private.spans) INTO sends FROM (
+        SELECT * FROM trail_private.odd_time_spans WHERE trace_id = ANY (attempt_traces) AND operation IN (1, 2) LIMIT 1000) o;
+    END IF;
     -- Whether a send lies below an attempt is only asked where its topic's name makes it matter. ARRAY(): of no other topic is
     -- the name read.
     SELECT array_agg(s) INTO sends FROM unnest(sends) s WHERE s.topic_id IN (
@@ -45,11 +49,13 @@ BEGIN
       INTO link_traces, link_spans, link_to_traces, link_to, first_link, last_link
       FROM (SELECT trace_id, span_id, to_trace_id, to_span_id, start_time FROM trail_private.span_links
         WHERE to_trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time AND to_span_id = ANY (attempt_spans) LIMIT 1000) l;
-    SELECT link_traces || array_agg(l.trace_id), link_spans || array_agg(l.span_id),
-        link_to_traces || array_agg(l.to_trace_id), link_to || array_agg(l.to_span_id)
-      INTO link_traces, link_spans, link_to_traces, link_to
-      FROM (SELECT trace_id, span_id, to_trace_id, to_span_id FROM trail_private.odd_time_span_links
-        WHERE to_trace_id = ANY (attempt_traces) AND to_span_id = ANY (attempt_spans) LIMIT 1000) l;
+    IF is_odd THEN
+      SELECT link_traces || array_agg(l.trace_id), link_spans || array_agg(l.span_id),
+          link_to_traces || array_agg(l.to_trace_id), link_to || array_agg(l.to_span_id)
+        INTO link_traces, link_spans, link_to_traces, link_to
+        FROM (SELECT trace_id, span_id, to_trace_id, to_span_id FROM trail_private.odd_time_span_links
+          WHERE to_trace_id = ANY (attempt_traces) AND to_span_id = ANY (attempt_spans) LIMIT 1000) l;
+    END IF;
     IF link_traces IS NOT NULL THEN
       SELECT array_agg(s) INTO linked FROM trail_private.spans s
         WHERE s.trace_id = ANY (link_traces) AND s.span_id = ANY (link_spans) AND s.start_time BETWEEN first_link AND last_link AND s.operation IN (1, 2);

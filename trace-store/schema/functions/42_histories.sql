@@ -15,7 +15,7 @@ DECLARE
   low timestamptz;
   high timestamptz;
 BEGIN
-  IF cardinality(groups) = 0 THEN
+  IF groups IS NULL THEN
     RETURN;
   END IF;
   SELECT array_agg(s - interval '1 hour' ORDER BY n), min(s) - interval '1 hour', max(s) + interval '1 hour'
@@ -50,7 +50,7 @@ COMMENT ON FUNCTION trail_private.passings_of IS 'When each group committed past
 CREATE OR REPLACE FUNCTION trail_private.takings_of(of_topic int, of_incarnation int, in_partition int, offsets bigint[])
 RETURNS TABLE (at bigint, expired_at timestamptz) LANGUAGE plpgsql STABLE ROWS 5 AS $$
 BEGIN
-  IF cardinality(offsets) = 0 THEN
+  IF offsets IS NULL THEN
     RETURN;
   END IF;
   RETURN QUERY
@@ -68,7 +68,7 @@ COMMENT ON FUNCTION trail_private.takings_of IS 'When the log was first seen to 
 CREATE OR REPLACE FUNCTION trail_private.rewinds_of(of_topic int, of_incarnation int, in_partition int, groups int[], offsets bigint[])
 RETURNS TABLE (group_id int, at bigint, rewound_to bigint, rewound_at timestamptz) LANGUAGE plpgsql STABLE ROWS 5 AS $$
 BEGIN
-  IF cardinality(groups) = 0 THEN
+  IF groups IS NULL THEN
     RETURN;
   END IF;
   RETURN QUERY
@@ -89,7 +89,7 @@ COMMENT ON FUNCTION trail_private.rewinds_of IS 'To where, and when, each group 
 CREATE OR REPLACE FUNCTION trail_private.paces_of(of_topic int, of_incarnation int, in_partition int, groups int[], as_of timestamptz)
 RETURNS TABLE (group_id int, per_second numeric) LANGUAGE plpgsql STABLE ROWS 5 AS $$
 BEGIN
-  IF cardinality(groups) = 0 THEN
+  IF groups IS NULL THEN
     RETURN;
   END IF;
   RETURN QUERY

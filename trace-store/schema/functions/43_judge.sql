@@ -28,6 +28,12 @@ DECLARE
   loose_offsets bigint[];
   loose_groups text[];
   loose_to text[];
+  hidden int8multirange;
+  told_offsets bigint[];
+  told_roles int[];
+  told_groups text[];
+  traced_groups text[];
+  traced_from bigint[];
 BEGIN
   SELECT * INTO life FROM trail_private.life_of(topics, in_partition, (SELECT max(o) FROM unnest(offsets) o), as_of);
   SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_group);
@@ -69,68 +75,71 @@ BEGIN
       FROM trail_private.loose_copies_of(hops) l WHERE only_group IS NULL OR l.consumer_group = only_group;
   END IF;
 
+  -- What no group can have seen: void, and aborted.
+  SELECT coalesce(range_agg(l.ranges), '{}') INTO hidden FROM trail_private.ledger l
+    WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition
+      AND l.consumer_group_id = -1 AND l.block = ANY (ARRAY(SELECT DISTINCT o / 65536 FROM unnest(offsets) o)) AND NOT l.sampled;
+  -- Aborted, held by a session, jumped over, of a batch: few messages have any of these.
+  IF EXISTS (SELECT FROM unnest(got.told) r WHERE r.role IN (6, 8, 9, 13)) THEN
+    SELECT hidden + coalesce(range_agg(int8range(r.first_offset, r.last_offset, '[]')) FILTER (WHERE r.role = 6), '{}') INTO hidden
+      FROM unnest(got.told) r;
+    SELECT array_agg(o.message_offset), array_agg(r.role), array_agg(g.name) INTO told_offsets, told_roles, told_groups
+      FROM unnest(got.told) r
+      CROSS JOIN LATERAL generate_series(r.first_offset, r.last_offset) AS o (message_offset)
+      JOIN trail_private.consumer_groups g ON g.consumer_group_id = r.consumer_group_id
+      WHERE r.role IN (8, 9, 13) AND o.message_offset = ANY (offsets);
+  END IF;
+  -- Which groups' spans tell of this partition, and from where on: their first blocks.
+  SELECT array_agg(t.name), array_agg(t.told_from) INTO traced_groups, traced_from FROM (
+    SELECT g.name, min(lower(f.ranges)) AS told_from
+    FROM (SELECT DISTINCT ON (l.topic_id, l.consumer_group_id) l.consumer_group_id, l.ranges FROM trail_private.ledger l
+      WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition AND l.consumer_group_id > 0
+      ORDER BY l.topic_id, l.consumer_group_id, l.block) f
+    JOIN trail_private.consumer_groups g USING (consumer_group_id)
+    GROUP BY g.name) t;
+
   RETURN QUERY
-  WITH told AS MATERIALIZED (
-    SELECT o.message_offset AS at, r.role, g.name AS grp
-    FROM unnest(got.told) r
-    CROSS JOIN LATERAL generate_series(r.first_offset, r.last_offset) AS o (message_offset)
-    LEFT JOIN trail_private.consumer_groups g ON g.consumer_group_id = r.consumer_group_id
-    WHERE r.role IN (6, 8, 9, 13) AND o.message_offset = ANY (offsets)
-  ), positions AS MATERIALIZED (
+  WITH positions AS MATERIALIZED (
     -- One row per group that ever committed on the topic; its offset on this partition, if it has one there.
-    SELECT g.name AS grp, g.consumer_group_id AS group_id, min(p.first_seen_at) AS since,
-      max(p.committed) FILTER (WHERE p.partition = in_partition) AS committed,
-      max(p.committed_max) FILTER (WHERE p.partition = in_partition) AS committed_max,
-      min(p.first_position) FILTER (WHERE p.partition = in_partition) AS first_position,
-      coalesce(bool_and(p.gone_at IS NOT NULL) FILTER (WHERE p.partition = in_partition), bool_and(p.gone_at IS NOT NULL)) AS is_gone,
-      max(p.gone_at) AS gone_at,
-      (array_agg(p.expired) FILTER (WHERE p.partition = in_partition))[1] AS expired
-    FROM trail_private.group_positions p JOIN trail_private.consumer_groups g USING (consumer_group_id)
-    WHERE p.topic_id = life.topic_id AND p.incarnation = life.incarnation AND (only_group IS NULL OR g.name = only_group)
-    GROUP BY g.name, g.consumer_group_id
+    SELECT g.name AS grp, x.*, st.members, st.consumer_group_id IS NOT NULL AS is_state_known
+    FROM (
+      SELECT p.consumer_group_id AS group_id, min(p.first_seen_at) AS since,
+        max(p.committed) FILTER (WHERE p.partition = in_partition) AS committed,
+        max(p.committed_max) FILTER (WHERE p.partition = in_partition) AS committed_max,
+        min(p.first_position) FILTER (WHERE p.partition = in_partition) AS first_position,
+        coalesce(bool_and(p.gone_at IS NOT NULL) FILTER (WHERE p.partition = in_partition), bool_and(p.gone_at IS NOT NULL)) AS is_gone,
+        (array_agg(p.expired) FILTER (WHERE p.partition = in_partition))[1] AS expired
+      FROM trail_private.group_positions p
+      WHERE p.topic_id = life.topic_id AND p.incarnation = life.incarnation
+      GROUP BY p.consumer_group_id) x
+    JOIN trail_private.consumer_groups g ON g.consumer_group_id = x.group_id AND (only_group IS NULL OR g.name = only_group)
+    LEFT JOIN trail_private.group_states st ON st.consumer_group_id = x.group_id
   ), sent AS MATERIALIZED (
     SELECT DISTINCT ON (h.message_offset) h.message_offset AS at, h.start_time AS sent_at, h.start_unix_nano AS sent_ns,
       h.start_unix_nano + h.duration_ns AS acknowledged_ns, h.trace_id, h.message_key
     FROM unnest(hops) h WHERE h.operation IN ('create', 'send')
     ORDER BY h.message_offset, h.operation DESC, h.start_unix_nano DESC
-  ), stands AS MATERIALIZED (
-    SELECT p.group_id, o.at, p.committed_max > o.at AS is_passed, p.expired @> o.at AS is_expired,
-      p.committed <= o.at AND p.committed_max > o.at AS is_rewound
-    FROM positions p CROSS JOIN unnest(offsets) AS o (at) WHERE p.committed_max IS NOT NULL
+  ), asked AS MATERIALIZED (
+    -- What the histories are asked. All lists are made in the same order of rows.
+    SELECT array_agg(p.group_id) FILTER (WHERE p.committed_max > o.at) AS passed_groups,
+      array_agg(o.at) FILTER (WHERE p.committed_max > o.at) AS passed_offsets,
+      array_agg(n.sent_at) FILTER (WHERE p.committed_max > o.at) AS passed_sent_at,
+      array_agg(DISTINCT o.at) FILTER (WHERE p.expired @> o.at) AS expired_offsets,
+      array_agg(p.group_id) FILTER (WHERE p.committed <= o.at AND p.committed_max > o.at) AS rewound_groups,
+      array_agg(o.at) FILTER (WHERE p.committed <= o.at AND p.committed_max > o.at) AS rewound_offsets,
+      array_agg(DISTINCT p.group_id) FILTER (WHERE p.committed_max <= o.at) AS waiting_groups
+    FROM positions p CROSS JOIN unnest(offsets) AS o (at) LEFT JOIN sent n ON n.at = o.at
+    WHERE p.committed_max IS NOT NULL
   ), passings AS MATERIALIZED (
-    SELECT * FROM trail_private.passings_of(life.topic_id, life.incarnation, in_partition,
-      ARRAY(SELECT s.group_id FROM stands s WHERE s.is_passed ORDER BY s.group_id, s.at),
-      ARRAY(SELECT s.at FROM stands s WHERE s.is_passed ORDER BY s.group_id, s.at),
-      ARRAY(SELECT n.sent_at FROM stands s LEFT JOIN sent n ON n.at = s.at WHERE s.is_passed ORDER BY s.group_id, s.at))
+    SELECT h.* FROM asked a CROSS JOIN LATERAL trail_private.passings_of(life.topic_id, life.incarnation, in_partition,
+      a.passed_groups, a.passed_offsets, a.passed_sent_at) h
   ), takings AS MATERIALIZED (
-    SELECT * FROM trail_private.takings_of(life.topic_id, life.incarnation, in_partition,
-      ARRAY(SELECT DISTINCT s.at FROM stands s WHERE s.is_expired))
+    SELECT h.* FROM asked a CROSS JOIN LATERAL trail_private.takings_of(life.topic_id, life.incarnation, in_partition, a.expired_offsets) h
   ), rewinds AS MATERIALIZED (
-    SELECT * FROM trail_private.rewinds_of(life.topic_id, life.incarnation, in_partition,
-      ARRAY(SELECT s.group_id FROM stands s WHERE s.is_rewound ORDER BY s.group_id, s.at),
-      ARRAY(SELECT s.at FROM stands s WHERE s.is_rewound ORDER BY s.group_id, s.at))
+    SELECT h.* FROM asked a CROSS JOIN LATERAL trail_private.rewinds_of(life.topic_id, life.incarnation, in_partition,
+      a.rewound_groups, a.rewound_offsets) h
   ), paces AS MATERIALIZED (
-    SELECT * FROM trail_private.paces_of(life.topic_id, life.incarnation, in_partition,
-      ARRAY(SELECT DISTINCT s.group_id FROM stands s WHERE NOT s.is_passed), as_of)
-  ), traced AS MATERIALIZED (
-    -- Which groups' spans tell of this partition, and from where on: their first blocks.
-    SELECT g.name AS grp, min(lower(f.ranges)) AS told_from
-    FROM (SELECT DISTINCT ON (l.topic_id, l.consumer_group_id) l.consumer_group_id, l.ranges FROM trail_private.ledger l
-      WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition AND l.consumer_group_id > 0
-      ORDER BY l.topic_id, l.consumer_group_id, l.block) f
-    JOIN trail_private.consumer_groups g USING (consumer_group_id)
-    GROUP BY g.name
-  ), voids AS MATERIALIZED (
-    SELECT range_agg(l.ranges) AS ranges FROM trail_private.ledger l
-    WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition
-      AND l.consumer_group_id = -1 AND l.block IN (SELECT o / 65536 FROM unnest(offsets) o) AND NOT l.sampled
-  ), hidden AS MATERIALIZED (
-    SELECT o.at, coalesce(v.ranges @> o.at, false) OR EXISTS (SELECT FROM told t WHERE t.at = o.at AND t.role = 6) AS is_hidden
-    FROM unnest(offsets) AS o (at) CROSS JOIN voids v
-  ), doubts AS MATERIALIZED (
-    SELECT * FROM unnest(doubted_offsets, doubted_groups, doubted_to) AS d (at, grp, copied_to)
-  ), loose AS MATERIALIZED (
-    SELECT * FROM unnest(loose_offsets, loose_groups, loose_to) AS l (at, grp, copied_to)
+    SELECT h.* FROM asked a CROSS JOIN LATERAL trail_private.paces_of(life.topic_id, life.incarnation, in_partition, a.waiting_groups, as_of) h
   ), leads AS MATERIALIZED (
     SELECT r.trace_id, r.span_id, r.first_offset AS at, r.role FROM unnest(got.told) r
     WHERE r.role = 13 OR got.is_led AND r.role IN (20, 21)
@@ -171,31 +180,35 @@ BEGIN
     UNION
     SELECT c.at, c.grp FROM copies c WHERE only_group IS NULL OR c.grp = only_group
   ), facts AS MATERIALIZED (
-    SELECT c.at, c.grp, p.group_id, p.committed, p.committed_max, p.first_position, p.is_gone, p.gone_at, p.since,
+    SELECT c.at, c.grp, p.group_id, p.committed, p.committed_max, p.first_position, p.is_gone, p.since, p.members, p.is_state_known,
       coalesce(t.ok, 0) AS ok, coalesce(t.failed, 0) AS failed, coalesce(t.is_in_progress, false) AS is_in_progress,
       t.first_ns, t.started_at, t.ended_at, t.decisive, t.service, t.at IS NOT NULL AS is_tried,
-      t.lead, t.handed, t.handed_failed, CASE WHEN t.ok_alone = 0 THEN d.copied_to END AS maybe_copied_to, l.copied_to AS loose_copied_to,
-      f.dead_lettered_to, f.forwarded_to, coalesce(h.is_hidden, false) AS is_hidden,
+      -- Here, and not where it is asked for: a rule that is given a subquery is not inlined, and called for each row (10 us).
+      CASE WHEN only_group IS NULL THEN (SELECT n.services FROM nameless n WHERE n.at = c.at) END AS services,
+      t.lead, CASE WHEN t.ok_alone = 0 THEN (SELECT d.copied_to FROM unnest(doubted_offsets, doubted_groups, doubted_to) AS d (at, grp, copied_to)
+        WHERE d.at = c.at AND d.grp = c.grp) END AS maybe_copied_to,
+      t.handed, t.handed_failed, l.copied_to AS loose_copied_to,
+      f.dead_lettered_to, f.forwarded_to, hidden @> c.at AS is_hidden,
       s.sent_at, s.sent_ns, s.acknowledged_ns, s.trace_id AS sent_trace_id, s.message_key,
       coalesce(p.expired @> c.at, false) AS is_expired,
-      EXISTS (SELECT FROM told x WHERE x.at = c.at AND x.grp = c.grp AND x.role = 9) AS is_skipped,
-      EXISTS (SELECT FROM told x WHERE x.at = c.at AND x.grp = c.grp AND x.role IN (8, 13)) AS is_held,
-      coalesce(w.told_from <= c.at, false) AS is_seen_before, w.grp IS NOT NULL AS is_traced,
-      passed.passed_at, gone.expired_at, back.rewound_to, back.rewound_at, pace.per_second
+      told_offsets IS NOT NULL AND EXISTS (SELECT FROM unnest(told_offsets, told_groups, told_roles) AS x (at, grp, role)
+        WHERE x.at = c.at AND x.grp = c.grp AND x.role = 9) AS is_skipped,
+      told_offsets IS NOT NULL AND EXISTS (SELECT FROM unnest(told_offsets, told_groups, told_roles) AS x (at, grp, role)
+        WHERE x.at = c.at AND x.grp = c.grp AND x.role IN (8, 13)) AS is_held,
+      coalesce(traced_from[array_position(traced_groups, c.grp)] <= c.at, false) AS is_seen_before,
+      coalesce(c.grp = ANY (traced_groups), false) AS is_traced,
+      passed.passed_at, gone.expired_at, back.rewound_to, back.rewound_at,
+      (SELECT pace.per_second FROM paces pace WHERE pace.group_id = p.group_id) AS per_second
     FROM cases c
     LEFT JOIN positions p ON p.grp = c.grp
     LEFT JOIN tried t ON t.at = c.at AND t.grp IS NOT DISTINCT FROM c.grp
     LEFT JOIN copies f ON f.at = c.at AND f.grp = c.grp
-    LEFT JOIN doubts d ON d.at = c.at AND d.grp = c.grp
-    LEFT JOIN loose l ON l.at = c.at AND l.grp = c.grp
-    LEFT JOIN hidden h ON h.at = c.at
+    LEFT JOIN unnest(loose_offsets, loose_groups, loose_to) AS l (at, grp, copied_to) ON l.at = c.at AND l.grp = c.grp
     LEFT JOIN sent s ON s.at = c.at
-    LEFT JOIN traced w ON w.grp = c.grp
-    LEFT JOIN paces pace ON pace.group_id = p.group_id
     LEFT JOIN passings passed ON passed.at = c.at AND passed.group_id = p.group_id
     LEFT JOIN takings gone ON gone.at = c.at AND p.expired @> c.at
     LEFT JOIN rewinds back ON back.at = c.at AND back.group_id = p.group_id
-  ), ruled AS MATERIALIZED (
+  ), ruled AS (
     SELECT f.*, CASE WHEN left(f.grp, 1) <> chr(1) THEN f.grp END AS named,
       f.committed_max > f.at AND f.committed <= f.at AS is_rewound,
       coalesce(coalesce(f.passed_at, f.expired_at) + settle <= through, true) AS is_settled,
@@ -203,6 +216,7 @@ BEGIN
       coalesce(f.sent_at >= f.since, false) AS is_sent_since_group
     FROM facts f
   ), judged AS MATERIALIZED (
+    -- Worked out once: else the rule would be copied to each of the ten places below that ask for it.
     SELECT r.*, trail_private.group_rule(r.at, r.dead_lettered_to, r.forwarded_to, r.ok, r.failed, r.is_in_progress,
       r.committed, r.committed_max, r.is_hidden, coalesce(r.is_before_group, false), r.is_expired,
       life.is_broker_seen AND NOT coalesce(r.is_gone, false), r.is_sent_since_group, r.is_settled, r.is_skipped) AS ruling
@@ -215,10 +229,10 @@ BEGIN
     CASE WHEN j.is_doubted AND j.maybe_copied_to IS NOT NULL THEN trail_private.doubt_of(j.service, j.maybe_copied_to)
       WHEN j.is_doubted THEN trail_private.loose_doubt_of(j.service, j.loose_copied_to)
       WHEN j.ruling = 'UNKNOWN' AND j.handed > 0 THEN trail_private.handed_of(j.service, j.handed, j.handed_failed)
-      ELSE trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, n.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
+      ELSE trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, j.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
       j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start)
       || trail_private.lead_of(j.ruling, j.lead, j.failed)
-      || CASE WHEN j.ruling = 'PASSED_UNTRACED' AND coalesce(j.service, n.services) IS NULL AND NOT j.is_traced AND NOT j.is_held
+      || CASE WHEN j.ruling = 'PASSED_UNTRACED' AND coalesce(j.service, j.services) IS NULL AND NOT j.is_traced AND NOT j.is_held
           AND EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics))
         THEN '; handlings of this topic''s messages are traced, but without their offsets' ELSE '' END END,
     CASE j.ruling WHEN 'DEAD_LETTERED' THEN j.dead_lettered_to WHEN 'FORWARDED' THEN j.forwarded_to END,
@@ -236,12 +250,12 @@ BEGIN
       CASE WHEN j.ok > 1 THEN 'duplicated' END,
       CASE WHEN j.is_rewound THEN 'rewound' END,
       CASE WHEN j.first_ns < j.sent_ns THEN 'clock_skew' END,
-      CASE WHEN j.ruling = 'WAITING' AND st.members = 0 THEN 'offline' END,
-      CASE WHEN j.ruling = 'WAITING' AND st.consumer_group_id IS NOT NULL AND st.members IS NULL THEN 'members_unknown' END,
+      CASE WHEN j.ruling = 'WAITING' AND j.members = 0 THEN 'offline' END,
+      CASE WHEN j.ruling = 'WAITING' AND j.is_state_known AND j.members IS NULL THEN 'members_unknown' END,
       CASE WHEN j.group_id IS NOT NULL AND NOT life.is_broker_seen THEN 'incomplete' END], NULL),
     (j.decisive).trace_id, (j.decisive).span_id, j.sent_at, j.message_key, j.sent_trace_id,
     j.rewound_to, j.rewound_at
-  FROM doubted j LEFT JOIN trail_private.group_states st ON st.consumer_group_id = j.group_id LEFT JOIN nameless n ON n.at = j.at
+  FROM doubted j
   ORDER BY j.at, j.named NULLS LAST, j.service;
 END $$;
 

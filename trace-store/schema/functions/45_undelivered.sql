@@ -1,8 +1,7 @@
--- The offsets that may not be delivered, per partition, from the watcher's positions and the ledger alone: what the group
--- has not committed past, what retention took before it, and below its commit what no ok attempt was seen of, where its
--- spans are whole enough to tell.
+-- Where offsets that are not delivered may lie, per partition, from the watcher's positions alone: what the group has not
+-- committed past, what retention took before it, and what lies below its commit.
 CREATE OR REPLACE FUNCTION trail_private.undelivered_candidates(topics int[], in_group text, older_than_at timestamptz)
-RETURNS TABLE (partition int, offsets int8multirange, passed int8multirange) LANGUAGE plpgsql STABLE ROWS 10 AS $$
+RETURNS TABLE (partition int, incarnation int, offsets int8multirange, passed int8multirange) LANGUAGE plpgsql STABLE ROWS 10 AS $$
 BEGIN
   RETURN QUERY
   WITH logs AS (
@@ -30,30 +29,38 @@ BEGIN
     LEFT JOIN trail_private.group_positions gp ON gp.consumer_group_id = g.consumer_group_id AND gp.topic_id = l.topic_id
       AND gp.incarnation = l.incarnation AND gp.partition = l.partition
     WHERE gp.gone_at IS NULL
-  ), marks AS (
-    SELECT p.partition,
-      coalesce(range_agg(m.ranges) FILTER (WHERE m.is_void AND NOT m.sampled), '{}') AS void,
-      coalesce(range_agg(m.ranges) FILTER (WHERE NOT m.is_void AND NOT m.sampled), '{}') AS done,
-      -- Blocks of which the group's spans tell everything they ever will.
-      coalesce(range_agg(trail_private.offsets_between(m.block * 65536, (m.block + 1) * 65536)) FILTER (WHERE NOT m.is_void AND NOT m.sampled), '{}') AS told
-    FROM positions p
-    LEFT JOIN LATERAL (
-      SELECT l.ranges, l.sampled, l.block, l.consumer_group_id = -1 AS is_void FROM trail_private.ledger l
-      WHERE l.topic_id = ANY (topics) AND l.incarnation = p.incarnation AND l.partition = p.partition
-        AND (l.consumer_group_id = -1 OR l.consumer_group_id IN (SELECT g.consumer_group_id FROM trail_private.consumer_groups g WHERE g.name = in_group))
-    ) m ON true
-    GROUP BY p.partition
   )
-  SELECT x.partition, x.behind, x.passed - x.behind FROM (
-    SELECT p.partition,
-      (trail_private.offsets_between(greatest(p.reached, p.log_start), p.old_end) + coalesce(p.expired, '{}'))
-        * trail_private.offsets_between(0, p.old_end) - m.done - m.void AS behind,
-      trail_private.offsets_between(p.first_position, least(p.committed, p.old_end)) * m.told - m.done - m.void AS passed
-    FROM positions p JOIN marks m ON m.partition = p.partition) x
-  WHERE NOT isempty(x.behind) OR NOT isempty(x.passed);
+  SELECT p.partition, p.incarnation,
+    (trail_private.offsets_between(greatest(p.reached, p.log_start), p.old_end) + coalesce(p.expired, '{}'))
+      * trail_private.offsets_between(0, p.old_end),
+    trail_private.offsets_between(p.first_position, least(p.committed, p.old_end))
+  FROM positions p;
 END $$;
 
-COMMENT ON FUNCTION trail_private.undelivered_candidates IS 'The offsets of each partition that may not be delivered to a group: those it has not gone past, and those it has passed without an ok attempt that was seen.';
+COMMENT ON FUNCTION trail_private.undelivered_candidates IS 'The offsets of each partition that a group has not gone past, and those it has passed.';
+
+-- Of these, by the ledger, what no ok attempt was seen of: below the group's commit, where its spans are whole enough to tell.
+-- For one partition alone, when its turn has come: a page is often full after the first.
+CREATE OR REPLACE FUNCTION trail_private.without_ok(
+  topics int[], in_incarnation int, in_partition int, groups int[], INOUT offsets int8multirange, INOUT passed int8multirange
+) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  void int8multirange;
+  done int8multirange;
+  told int8multirange;
+BEGIN
+  SELECT coalesce(range_agg(l.ranges) FILTER (WHERE l.consumer_group_id = -1), '{}'),
+      coalesce(range_agg(l.ranges) FILTER (WHERE l.consumer_group_id <> -1), '{}'),
+      -- Blocks of which the group's spans tell everything they ever will.
+      coalesce(range_agg(int8range(l.block * 65536, (l.block + 1) * 65536)) FILTER (WHERE l.consumer_group_id <> -1), '{}')
+    INTO void, done, told FROM trail_private.ledger l
+    WHERE l.topic_id = ANY (topics) AND l.incarnation = in_incarnation AND l.partition = in_partition
+      AND l.consumer_group_id = ANY (groups || -1) AND NOT l.sampled;
+  offsets := offsets - done - void;
+  passed := passed * told - done - void - offsets;
+END $$;
+
+COMMENT ON FUNCTION trail_private.without_ok IS 'Those of the offsets of which no ok attempt was seen.';
 
 -- What a group has passed was not dealt with only where something tells so: a failed attempt, one that never ended, a jump.
 -- All other offsets without an ok attempt are merely untraced. Looks at "looks" pieces of evidence at most, lowest offsets
@@ -119,13 +126,16 @@ DECLARE
   added int;
 BEGIN
   FOR candidate IN
-    SELECT c.partition, c.offsets, c.passed,
+    SELECT c.partition, c.incarnation, c.offsets, c.passed,
       CASE WHEN c.partition = after_partition THEN int8multirange(int8range(coalesce(after_offset, -1) + 1, NULL)) ELSE '{(,)}' END AS asked
     FROM trail_private.undelivered_candidates(topics, $2, as_of - older_than) c
     WHERE after_partition IS NULL OR c.partition >= after_partition
     ORDER BY c.partition
   LOOP
-    passed := candidate.passed * candidate.asked;
+    EXIT WHEN found >= rows_max;
+    SELECT w.offsets, w.passed INTO candidate.offsets, passed
+      FROM trail_private.without_ok(topics, candidate.incarnation, candidate.partition, groups, candidate.offsets, candidate.passed) w;
+    passed := passed * candidate.asked;
     candidate.offsets := candidate.offsets * candidate.asked;
     -- By offset: what was passed in pieces, each with what lies between it and the next; then the rest.
     WHILE found < rows_max AND NOT (isempty(passed) AND isempty(candidate.offsets)) LOOP
