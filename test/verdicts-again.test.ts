@@ -193,3 +193,17 @@ test("of two instrumentations' spans of one handling, an outer one that is ok do
   expect(before.groups).toMatchObject([{ verdict: "RETRYING", attempts: 1 }]);
   expect(after.groups).toMatchObject([{ verdict: "PROCESSED", attempts: 2, failedAttempts: 1 }]);
 });
+
+test("what failed right below a handling whose own span tells no failure is said, and is no verdict", async () => {
+  const { sent, span } = handledIn("orders-failed-below");
+  const handled = span("process", "billing", below(sent));
+  const charge = { name: "charge card", kind: Kind.internal, attributes: {}, ...failed };
+  const deeper = aSpan({ ...charge, name: "POST /charge", service: "billing", startNs: handled.startNs });
+  const direct = aSpan({ ...charge, ...below(handled), service: "billing", startNs: handled.startNs });
+  await store.take([encodeTraces([sent, handled, direct, { ...deeper, ...below(direct) }])]);
+
+  const { groups } = await answerAbout("orders-failed-below");
+
+  expect(groups).toMatchObject([{ consumerGroup: "billing", verdict: "PROCESSED", failedAttempts: 0 }]);
+  expect(groups[0]?.why).toMatch(/; right below it failed: charge card$/);
+});

@@ -16,6 +16,7 @@ DECLARE
   through timestamptz := coalesce(trail_private.indexed_through(as_of), as_of);
   hops trail.hops[];
   tries trail.hops[];
+  is_foreign boolean;
   handled record;
   copied_offsets bigint[];
   copied_groups text[];
@@ -28,6 +29,9 @@ DECLARE
   loose_offsets bigint[];
   loose_groups text[];
   loose_to text[];
+  failed_traces uuid[];
+  failed_spans text[];
+  failed_names text[];
   hidden int8multirange;
   told_offsets bigint[];
   told_roles int[];
@@ -39,7 +43,7 @@ BEGIN
   SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_group);
   SELECT array_agg(h) INTO hops FROM trail_private.hops_of(got.gathered, got.told) h
     WHERE h.message_offset = ANY (offsets) AND h.partition = in_partition AND h.topic = in_topic AND h.start_time <= as_of;
-  SELECT a.hops, a.attempts INTO hops, tries FROM trail_private.attempts_of(hops) a;
+  SELECT a.hops, a.attempts, a.is_foreign INTO hops, tries, is_foreign FROM trail_private.attempts_of(hops) a;
   SELECT array_agg(h.message_offset) AS offsets, array_agg(coalesce(h.consumer_group, chr(1) || h.service)) AS groups,
       array_agg(h.trace_id) AS traces, array_agg(('x' || h.span_id)::bit(64)::bigint) AS spans,
       min(h.start_time) AS started_at, max(h.start_time + h.duration) AS ended_at
@@ -70,9 +74,11 @@ BEGIN
           of_many.started_at, of_many.ended_at, topics, in_partition) f
         GROUP BY f.message_offset, f.consumer_group) f;
   END IF;
-  IF handled.offsets IS NOT NULL THEN
+  IF is_foreign THEN
     SELECT array_agg(l.message_offset), array_agg(l.consumer_group), array_agg(l.copied_to) INTO loose_offsets, loose_groups, loose_to
       FROM trail_private.loose_copies_of(hops) l WHERE only_group IS NULL OR l.consumer_group = only_group;
+    SELECT array_agg(f.trace_id), array_agg(f.span_id), array_agg(f.names) INTO failed_traces, failed_spans, failed_names
+      FROM trail_private.failed_below(tries) f;
   END IF;
 
   -- What no group can have seen: void, and aborted.
@@ -232,6 +238,9 @@ BEGIN
       ELSE trail_private.reason_of(j.ruling, j.at, j.named, coalesce(j.service, j.services), j.ok, j.failed, j.is_tried, j.committed, j.committed_max, j.first_position,
       j.is_traced, j.is_held, j.is_gone, life.is_broker_seen, j.ended_at, coalesce(j.dead_lettered_to, j.forwarded_to), life.log_start)
       || trail_private.lead_of(j.ruling, j.lead, j.failed)
+      || CASE WHEN j.ruling IN ('DELIVERED', 'PROCESSED') THEN coalesce('; right below it failed: '
+          || (SELECT x.names FROM unnest(failed_traces, failed_spans, failed_names) AS x (trace, span, names)
+            WHERE x.trace = (j.decisive).trace_id AND x.span = (j.decisive).span_id), '') ELSE '' END
       || CASE WHEN j.ruling = 'PASSED_UNTRACED' AND coalesce(j.service, j.services) IS NULL AND NOT j.is_traced AND NOT j.is_held
           AND EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics))
         THEN '; handlings of this topic''s messages are traced, but without their offsets' ELSE '' END END,
