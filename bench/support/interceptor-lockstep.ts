@@ -27,10 +27,10 @@ export async function runInTurns<T extends string>(
   const children = tracers.map((tracer) => fork(script, [tracer, workload, sampling]));
   try {
     // As much again goes first, for the compiler.
-    for (const child of children) await take(child, messages);
+    for (const child of children) await ask(child, messages);
     const cpuUs = tracers.map(() => 0);
     for (let turn = 0; turn < TURNS; turn++) {
-      for (const [i, child] of children.entries()) cpuUs[i]! += await take(child, messages / TURNS);
+      for (const [i, child] of children.entries()) cpuUs[i]! += await ask<number>(child, messages / TURNS);
     }
     return Object.fromEntries(tracers.map((tracer, i) => [tracer, cpuUs[i]! / messages])) as Record<
       T,
@@ -41,15 +41,15 @@ export async function runInTurns<T extends string>(
   }
 }
 
-/** Has a process do some of the work, and returns the CPU that it used, microseconds. */
-function take(child: ChildProcess, messages: number): Promise<number> {
+/** Tells a forked process what to do, and returns its answer. */
+export function ask<T>(child: ChildProcess, what: string | number): Promise<T> {
   return new Promise((resolve, reject) => {
     const fail = () => reject(new Error("A tracer's process has ended; its stderr says why."));
     child.once("exit", fail);
-    child.once("message", (cpuUs: number) => {
+    child.once("message", (answer) => {
       child.off("exit", fail);
-      resolve(cpuUs);
+      resolve(answer as T);
     });
-    child.send(messages);
+    child.send(what);
   });
 }

@@ -1,11 +1,12 @@
+import { randomUUID } from "node:crypto";
 import type * as Kafkajs from "kafkajs";
 import { KafkaJsInstrumentation } from "@opentelemetry/instrumentation-kafkajs";
 import { traceKafka } from "kafka-trail";
 import { startExport } from "kafka-trail/export";
 
 /**
- * One process of a service on the real broker: `node interceptor-trip.js tracer topic messages`. It does each kind of
- * work after the other and prints messages a second. Its spans, all of them, are exported into nothing, as the collector
+ * One process of a service on the real broker: `node interceptor-trip.js tracer topic messages` takes kinds of
+ * work from the process that forked it, `producedPerS` first, and answers each with messages a second. Its spans, all of them, are exported into nothing, as the collector
  * is another machine's work.
  */
 const [tracer = "none", topic = "", count = "10000"] = process.argv.slice(2);
@@ -56,11 +57,10 @@ interface Measured {
 /** Runs a consumer until it has counted what is wanted, and returns messages a second. */
 async function consume(
   kafka: Kafkajs.Kafka,
-  groupId: string,
   { skipped, wanted }: Measured,
   configOf: (count: (messages: number) => void) => Kafkajs.ConsumerRunConfig,
 ): Promise<number> {
-  const consumer = kafka.consumer({ groupId: `${groupId}-${topic}` });
+  const consumer = kafka.consumer({ groupId: randomUUID() });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
   let counted = 0;
@@ -85,46 +85,49 @@ async function main(): Promise<void> {
   const kafka = connect();
   const producer = kafka.producer();
   await producer.connect();
-  const producedPerS = await produce(producer);
-  const all = { skipped: 1, wanted: messages - 1 };
-  const consumedPerS = await consume(kafka, "idle", all, (count) => ({ eachMessage: async () => count(1) }));
-
   const sendOn = (taken: Kafkajs.KafkaMessage[]) =>
     producer.send({
       topic: `${topic}-out`,
       messages: taken.map(({ key, value: forwarded }) => ({ key, value: forwarded })),
     });
+  const all = { skipped: 1, wanted: messages - 1 };
   const forwarded = { skipped: messages / 3, wanted: messages / 2 };
-  const forwardedPerS = await consume(kafka, "forward", forwarded, (count) => ({
-    eachBatch: async ({ batch }) => {
-      for (let at = 0; at < batch.messages.length; at += BATCH) {
-        const chunk = batch.messages.slice(at, at + BATCH);
-        await sendOn(chunk);
-        count(chunk.length);
-      }
-    },
-  }));
   const relayed = { skipped: 2_000, wanted: messages / 10 };
-  const relayedPerS = await consume(kafka, "relay", relayed, (count) => ({
-    eachMessage: async ({ message }) => {
-      await sendOn([message]);
-      count(1);
-    },
-  }));
-  const worked = { skipped: 300, wanted: messages / 30 };
-  const workedPerS = await consume(kafka, "work", worked, (count) => ({
-    partitionsConsumedConcurrently: AT_ONCE,
-    eachMessage: async ({ message }) => {
-      await work();
-      await sendOn([message]);
-      count(1);
-    },
-  }));
-  await producer.disconnect();
-  process.stdout.write(
-    JSON.stringify({ producedPerS, consumedPerS, forwardedPerS, relayedPerS, workedPerS }),
-  );
-  process.exit(0);
+  const worked = { skipped: 300, wanted: messages / 60 };
+  const kinds: Record<string, () => Promise<number>> = {
+    producedPerS: () => produce(producer),
+    consumedPerS: () => consume(kafka, all, (count) => ({ eachMessage: async () => count(1) })),
+    forwardedPerS: () =>
+      consume(kafka, forwarded, (count) => ({
+        eachBatch: async ({ batch }) => {
+          for (let at = 0; at < batch.messages.length; at += BATCH) {
+            const chunk = batch.messages.slice(at, at + BATCH);
+            await sendOn(chunk);
+            count(chunk.length);
+          }
+        },
+      })),
+    relayedPerS: () =>
+      consume(kafka, relayed, (count) => ({
+        eachMessage: async ({ message }) => {
+          await sendOn([message]);
+          count(1);
+        },
+      })),
+    workedPerS: () =>
+      consume(kafka, worked, (count) => ({
+        partitionsConsumedConcurrently: AT_ONCE,
+        eachMessage: async ({ message }) => {
+          await work();
+          await sendOn([message]);
+          count(1);
+        },
+      })),
+  };
+  process.on("disconnect", () => process.exit(0));
+  process.on("message", (kind: string) => {
+    void kinds[kind]?.().then((rate) => process.send?.(rate));
+  });
 }
 
 void main();
