@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { Kafka, logLevel } from "kafkajs";
+import { pino } from "pino";
 import { findKafkaRuntime } from "../dev/kafka-jars.ts";
 import { quiet } from "../dev/progress.ts";
-import { readCommitRecord } from "../trace-store/watch/commit-record.ts";
 import type { Watcher, WatcherOptions } from "../trace-store/watch/start-watcher.ts";
 import { TruthWriter } from "../trace-store/watch/truth-writer.ts";
 import type { TestDatabase } from "./support/database.ts";
@@ -206,6 +206,24 @@ test("of two watchers of one cluster one works, and the other takes over when it
   await untilRow(database, LOG, [topic], { log_end: 4 });
 });
 
+test("a watcher whose session dies says why, takes its office again and looks on", async () => {
+  const topic = await createTopic("watch-session");
+  const lines: string[] = [];
+  const log = pino({ level: "warn" }, { write: (line) => void lines.push(line) });
+  await ready(topic, { way: "poll", log });
+
+  const { rowCount } = await database.pool.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'kafka-trail watcher'`,
+  );
+  await appendMessages(topic, 4);
+
+  expect(rowCount).toBe(1);
+  await untilRow(database, LOG, [topic], { log_end: 4 });
+  expect(lines.join()).toContain("terminating connection due to administrator command");
+  expect(lines.join()).toContain("the watcher starts over");
+});
+
 test("a broker that is not there is said to be so in the watcher's row", async () => {
   const nowhere = new Kafka({ brokers: ["127.0.0.1:1"], logLevel: logLevel.NOTHING, retry: { retries: 0 } });
   const topic = "watch-nowhere";
@@ -241,46 +259,4 @@ test("a group of the new protocol has offsets, and members nobody can count", as
   } finally {
     java.kill();
   }
-});
-
-/** OffsetCommitKey 1 and OffsetCommitValue as published for each version. */
-function record(version: number): { key: Buffer; value: Buffer } {
-  const text = (it: string) => Buffer.concat([int16(Buffer.byteLength(it)), Buffer.from(it)]);
-  const int16 = (it: number) => ((buffer) => (buffer.writeInt16BE(it), buffer))(Buffer.alloc(2));
-  const int32 = (it: number) => ((buffer) => (buffer.writeInt32BE(it), buffer))(Buffer.alloc(4));
-  const int64 = (it: bigint) => ((buffer) => (buffer.writeBigInt64BE(it), buffer))(Buffer.alloc(8));
-  const head = [int16(version), int64(4711n)];
-  const bodies: Record<number, Buffer[]> = {
-    0: [text("meta"), int64(1_700_000_000_000n)],
-    1: [text("meta"), int64(1_700_000_000_000n), int64(1_800_000_000_000n)],
-    2: [text("meta"), int64(1_700_000_000_000n)],
-    3: [int32(-1), text("meta"), int64(1_700_000_000_000n)],
-    4: [int32(7), Buffer.from([5]), Buffer.from("meta"), int64(1_700_000_000_000n), Buffer.from([0])],
-  };
-  return {
-    key: Buffer.concat([int16(1), text("billing"), text("orders"), int32(3)]),
-    value: Buffer.concat([...head, ...(bodies[version] ?? [])]),
-  };
-}
-
-test.each([0, 1, 2, 3, 4])("a commit in version %i of the record is read with its time", (version) => {
-  const { key, value } = record(version);
-
-  expect(readCommitRecord(key, value, 5)).toEqual({
-    groupId: "billing",
-    topic: "orders",
-    partition: 3,
-    committed: 4711n,
-    atMs: 1_700_000_000_000,
-  });
-});
-
-test("a deleted offset is read as such, and what is no commit is left alone", () => {
-  const { key, value } = record(4);
-
-  expect(readCommitRecord(key, null, 5)).toMatchObject({ committed: null, atMs: 5 });
-  expect(readCommitRecord(Buffer.from([0, 2, 0, 1, 65]), value, 5)).toBeUndefined();
-  expect(readCommitRecord(key, value.subarray(0, 12), 5)).toBeUndefined();
-  expect(readCommitRecord(key, Buffer.concat([Buffer.from([0, 9]), value]), 5)).toBeUndefined();
-  expect(readCommitRecord(null, value, 5)).toBeUndefined();
 });

@@ -60,7 +60,12 @@ export function installCodecs(): void {
   };
   for (const [type, unpack] of Object.entries(unpackers)) {
     CompressionCodecs[Number(type) as CompressionTypes.GZIP] = () => ({
-      compress: async (encoder: { buffer: Buffer }) => promisify(zlib.gzip)(encoder.buffer),
+      async compress(encoder: { buffer: Buffer }) {
+        // Gzip under another codec's name could be read by nobody.
+        if (Number(type) !== CompressionTypes.GZIP)
+          throw new Error("The store reads this codec; it writes only gzip.");
+        return promisify(zlib.gzip)(encoder.buffer);
+      },
       async decompress(bytes: Buffer) {
         try {
           return await unpack(bytes);

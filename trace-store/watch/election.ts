@@ -3,8 +3,8 @@ import { Client } from "pg";
 /** The session that holds the lock, and with it the office; whatever it cannot write, nobody wrote. */
 export interface Office {
   readonly client: Client;
-  /** True once the session has died: the lock is gone with it. */
-  isLost(): boolean;
+  /** Why the session has died, and the lock with it; `undefined` while it lives. */
+  lost(): Error | undefined;
   leave(): Promise<void>;
 }
 
@@ -18,17 +18,18 @@ export async function takeOffice(databaseUrl: string, cluster: string): Promise<
     query_timeout: 35_000,
     keepAlive: true,
   });
-  let isLost = false;
-  client.on("error", () => (isLost = true));
-  client.on("end", () => (isLost = true));
+  let lost: Error | undefined;
+  client.on("error", (fault) => (lost ??= fault));
+  client.on("end", () => (lost ??= new Error("Postgres ended the watcher's session.")));
   await client.connect();
+  // A session that is dead already has nothing left to end.
   const leave = () => client.end().catch(() => undefined);
   try {
     const { rows } = await client.query<{ got: boolean }>(
       "SELECT pg_try_advisory_lock(hashtextextended('kafka-trail watcher ' || $1, 0)) AS got",
       [cluster],
     );
-    if (rows[0]?.got) return { client, isLost: () => isLost, leave };
+    if (rows[0]?.got) return { client, lost: () => lost, leave };
   } catch (fault) {
     await leave();
     throw fault;

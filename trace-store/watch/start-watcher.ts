@@ -69,7 +69,9 @@ async function hold(options: WatcherOptions, stop: AbortSignal, isReady: () => v
       faults = 0;
     } catch (fault) {
       faults += 1;
-      log.warn({ err: fault, cluster }, "the watcher starts over");
+      // Of a session that died before, a statement says no more than that it is dead.
+      const session = office?.lost()?.message;
+      log.warn({ err: fault, cluster, ...(session !== undefined && { session }) }, "the watcher starts over");
     } finally {
       await office?.leave();
     }
@@ -105,10 +107,11 @@ class Term {
     const writer = await TruthWriter.open(this.#office.client, cluster);
     const look = new Look(kafka, this.#scope);
     try {
-      while (!this.#stop.aborted && !this.#office.isLost()) {
+      while (!this.#stop.aborted && this.#office.lost() === undefined) {
         const sweepAtMs = performance.now();
         try {
           await this.#openStream(look);
+          if (this.#stop.aborted) break;
           await this.#sweep(look, writer);
           this.#isReady();
         } catch (fault) {
@@ -120,6 +123,8 @@ class Term {
         }
         await this.#followCommits(writer, sweepAtMs + pollMs);
       }
+      const lost = this.#office.lost();
+      if (lost !== undefined && !this.#stop.aborted) throw lost;
     } finally {
       await this.#closeStream();
       await look.close();
@@ -129,13 +134,18 @@ class Term {
   /** Goes over to `__consumer_offsets` where it may be read. */
   async #openStream(look: Look): Promise<void> {
     const { kafka, way, log, cluster } = this.#options;
-    if (this.#stream?.fault()) await this.#closeStream();
+    const broken = this.#stream?.fault();
+    if (broken !== undefined) {
+      log.warn({ err: broken, cluster }, "__consumer_offsets is read no more; committed offsets are polled");
+      await this.#closeStream();
+    }
     if (way === "poll" || this.#stream || performance.now() - this.#streamTriedAtMs < STREAM_RETRY_MS) return;
     this.#streamTriedAtMs = performance.now();
     await look.begin();
     try {
-      this.#stream = await openCommitStream(kafka, look, this.#scope);
+      this.#stream = await openCommitStream(kafka, look, this.#scope, this.#stop);
     } catch (fault) {
+      if (this.#stop.aborted) return;
       log.info({ err: fault, cluster }, "__consumer_offsets cannot be read; committed offsets are polled");
     }
   }
@@ -177,7 +187,7 @@ class Term {
 
   /** Writes what the stream brings until it is time for the next sweep. */
   async #followCommits(writer: TruthWriter, untilMs: number): Promise<void> {
-    while (!this.#stop.aborted && !this.#office.isLost()) {
+    while (!this.#stop.aborted && this.#office.lost() === undefined) {
       const leftMs = untilMs - performance.now();
       if (leftMs <= 0) return;
       await pause(this.#stream ? Math.min(leftMs, COMMITS_EVERY_MS) : leftMs, this.#stop);
