@@ -67,7 +67,11 @@ export async function measureThroughput(options: {
       return { tracer, topic, topics, trip: {} as Trip };
     });
     const topics = round.flatMap((one) => one.topics);
-    await admin.createTopics({ topics: topics.map((it) => ({ topic: it, numPartitions: 3 })) });
+    // Not waitForLeaders: kafkajs gives up on it too early on a busy machine. The first send waits for them.
+    await admin.createTopics({
+      topics: topics.map((it) => ({ topic: it, numPartitions: 3 })),
+      waitForLeaders: false,
+    });
     const children = round.map(({ tracer, topic }) =>
       fork(join(__dirname, "interceptor-trip.js"), [tracer, topic, String(messages)], { env }),
     );

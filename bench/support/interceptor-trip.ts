@@ -82,6 +82,8 @@ async function consume(
 const work = () => new Promise((resolve) => setTimeout(resolve, WORK_MS));
 
 async function main(): Promise<void> {
+  // Before anything is waited for: a parent that ends early would leave this process behind.
+  process.on("disconnect", () => process.exit(0));
   const kafka = connect();
   const producer = kafka.producer();
   await producer.connect();
@@ -124,7 +126,6 @@ async function main(): Promise<void> {
         },
       })),
   };
-  process.on("disconnect", () => process.exit(0));
   process.on("message", (kind: string) => {
     void kinds[kind]?.().then((rate) => process.send?.(rate));
   });
