@@ -7,7 +7,7 @@ import { runTrials } from "./support/trials.ts";
 const MORE_MIB_MAX = 100;
 
 /** Each takes away one of the walls against what unpacks to more than anybody wants. */
-const MUTANTS: readonly { readonly mutant: Mutant; readonly seen: (it: BombsResult) => boolean }[] = [
+export const MUTANTS: readonly { readonly mutant: Mutant; readonly seen: (it: BombsResult) => boolean }[] = [
   {
     mutant: {
       name: "a bomb's own word is believed",

@@ -11,7 +11,7 @@ import { type LogEntry, readLog } from "./support/read-log.ts";
 import { createPlacedTopics } from "./support/topics.ts";
 
 /** Each breaks one rule by which offsets are claimed, and must be seen in its mode. */
-const MUTANTS: readonly (Mutant & Pick<OffsetsMode, "strike"> & { readonly mode: string })[] = [
+export const MUTANTS: readonly (Mutant & Pick<OffsetsMode, "strike"> & { readonly mode: string })[] = [
   {
     name: "rank counted over the whole send",
     mode: "acks -1",

@@ -10,7 +10,7 @@ const LATE_MS_MAX = 10_000;
 const TAKE = "ingest/kafka-batch.js";
 
 /** What bad data does to a store that deals with it otherwise. */
-const MUTANTS: readonly { readonly mutant: Mutant; readonly seen: (it: PoisonResult) => boolean }[] = [
+export const MUTANTS: readonly { readonly mutant: Mutant; readonly seen: (it: PoisonResult) => boolean }[] = [
   {
     mutant: {
       name: "bad data stops the partition",

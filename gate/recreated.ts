@@ -6,7 +6,7 @@ import type { Mutant } from "./support/mutant.ts";
 import { runRecreated, type RecreatedResult } from "./support/recreated-run.ts";
 
 /** Each forgets one way in which a topic is not the one it was. */
-const MUTANTS: readonly Mutant[] = [
+export const MUTANTS: readonly Mutant[] = [
   {
     name: "every topic of that name is the same",
     file: "write/resume.js",

@@ -11,7 +11,7 @@ import type { Mutant } from "./support/mutant.ts";
 import { createPlacedTopics } from "./support/topics.ts";
 
 /** Each takes away one half of the report or of the cure, and must be seen in a lane. */
-const MUTANTS: readonly (Mutant & { readonly lanes: readonly LossLane[] })[] = [
+export const MUTANTS: readonly (Mutant & { readonly lanes: readonly LossLane[] })[] = [
   {
     name: "no pinning",
     lanes: [{ addressing: "null key", mode: "cured" }],

@@ -52,7 +52,9 @@ export async function openCommitStream(
     groupId: `${WATCHER_GROUP_PREFIX}${randomUUID()}`,
     maxWaitTimeInMs: FETCH_WAIT_MS,
     minBytes: FETCH_BYTES_MIN,
-    retry: { retries: 3 },
+    // After a crash a stream of its own is opened. kafkajs's restart would come later, also after the disconnect, and go on
+    // for ever, in a process that then never ends.
+    retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) },
   });
   let fault: Error | undefined;
   const behind = new Set(ends.keys());
