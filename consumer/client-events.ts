@@ -1,5 +1,12 @@
-import { Connections, errorType, ERROR_TYPE, metricAttributes } from "../trace-context/index.ts";
-import { OPERATION_NAME, TRAIL, warn } from "../trace-context/index.ts";
+import {
+  Connections,
+  errorType,
+  ERROR_TYPE,
+  metricAttributes,
+  OPERATION_NAME,
+  TRAIL,
+  warn,
+} from "../trace-context/index.ts";
 import type { OffsetsByTopic } from "./client-shape.ts";
 import type { ConsumerTrail } from "./consumer-trail.ts";
 
