@@ -9,8 +9,8 @@ import {
   type LoadRunResult,
 } from "./support/load-run.ts";
 import { catchAt } from "./support/moments.ts";
-import { reach } from "./support/reach.ts";
 import { withOwnPostgres } from "./support/services.ts";
+import { disturbInSteps } from "./support/steps.ts";
 import { runTrials } from "./support/trials.ts";
 import { COMMIT_BEFORE_WRITE, COMMIT_WITHOUT_FENCE } from "./support/write-mutants.ts";
 
@@ -31,23 +31,26 @@ async function runCrashes(
   progress: RunOptions["progress"],
 ): Promise<Crashes> {
   let [done, inWrite, unanswered] = [0, 0, 0];
-  const result = await runLoad(load, async (run) => {
-    for (let crash = 1; crash <= crashes; crash++) {
-      if (!(await reach((run.spans * crash) / (crashes + 1), run.stored))) break;
+  const result = await runLoad({ ...load, isInSteps: true }, async (run) => {
+    done = await disturbInSteps(run, crashes, async (crash) => {
       const isInWrite = crash % 2 === 1;
       const isCaught = isInWrite ? await crashInWrite(postgres, run) : await crashUnanswered(postgres, run);
-      done += 1;
       if (isCaught && isInWrite) inWrite += 1;
       if (isCaught && !isInWrite) unanswered += 1;
       const when = isInWrite ? "in the middle of a COPY" : "between a commit and its answer";
       progress(`crash ${crash} of ${crashes}${isCaught ? `, ${when}` : ""}`);
-    }
+    });
   });
   return { ...result, crashes: done, inWrite, unanswered };
 }
 
 async function crashInWrite(postgres: OwnPostgres, { database, indexers }: LoadRun): Promise<boolean> {
-  const { child, isCaught } = await catchAt("in the middle of a COPY", database.pool, indexers.running);
+  const { child, isCaught } = await catchAt(
+    "in the middle of a COPY",
+    database.pool,
+    indexers.running,
+    15_000,
+  );
   await postgres.kill();
   child.signal("SIGCONT");
   await postgres.restart();

@@ -20,6 +20,8 @@ export interface LoadRunOptions {
   readonly hasUniqueKey?: boolean;
   /** False sends everything before the first indexer starts: a backlog. Default true. */
   readonly isLive?: boolean;
+  /** True lets the sender wait for `sendUpTo`, so that each disturbance has spans to meet. Default false. */
+  readonly isInSteps?: boolean;
   readonly mutant?: Mutant;
 }
 
@@ -32,6 +34,8 @@ export interface LoadRun {
   readonly sent: () => number;
   /** Spans that are stored; `undefined` while Postgres does not answer. */
   readonly stored: () => Promise<number | undefined>;
+  /** Lets the sender go on to so many spans, in a load that `isInSteps`. */
+  sendUpTo(spans: number): void;
 }
 
 export interface LoadRunResult extends LoadFaults {
@@ -90,15 +94,23 @@ async function carry(
   { database, topic, indexers }: { database: TestDatabase; topic: string; indexers: Indexers },
   disturb: (run: LoadRun) => Promise<void>,
 ): Promise<{ seconds: number; peakMib: number }> {
-  let sent = 0;
-  const load = { twiceShare: 0, ...options, partitions: PARTITIONS, spansPerRecord: SPANS_PER_RECORD };
+  let [sent, ceiling] = [0, options.isInSteps ? 0 : options.spans];
+  const load = {
+    twiceShare: 0,
+    ...options,
+    partitions: PARTITIONS,
+    spansPerRecord: SPANS_PER_RECORD,
+    sendUpTo: () => ceiling,
+  };
   const sending = sendLoad(kafkaBrokers(), topic, load, (spans) => (sent = spans));
   if (options.isLive === false) await sending;
   const startedAt = performance.now();
   const memory = new MemoryWatch(() => indexers.running);
   for (let i = 0; i < (options.indexers ?? 2); i++) await indexers.start();
   const stored = () => storedSpans(database.pool).catch(() => undefined);
-  await disturb({ database, indexers, spans: options.spans, sent: () => sent, stored });
+  const sendUpTo = (spans: number) => (ceiling = spans);
+  await disturb({ database, indexers, spans: options.spans, sent: () => sent, stored, sendUpTo });
+  sendUpTo(options.spans);
   await sending;
   const stillAt = await untilStill(database.pool, options.spans);
   return { seconds: Math.round((stillAt - startedAt) / 100) / 10, peakMib: memory.stop() };

@@ -12,7 +12,11 @@ export interface SpanLoad {
   readonly twiceShare: number;
   /** Records between which the sender pauses, and for how long: a stream, not one lump. */
   readonly recordsPerSecond: number;
+  /** How many spans may be sent by now; the sender waits there. */
+  readonly sendUpTo: () => number;
 }
+
+const LOOK_EVERY_MS = 5;
 
 const md5 = (text: string): string => createHash("md5").update(text).digest("hex");
 
@@ -47,8 +51,12 @@ export async function sendLoad(
   });
   await producer.connect();
   const startNs = BigInt(Date.now()) * 1_000_000n;
-  const startedAt = performance.now();
+  let startedAt = performance.now();
   for (let first = 0, record = 0; first < load.spans; first += load.spansPerRecord, record++) {
+    const heldAt = performance.now();
+    while (first >= load.sendUpTo()) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    // What was held back comes as a stream too.
+    startedAt += performance.now() - heldAt;
     const count = Math.min(load.spansPerRecord, load.spans - first);
     const value = encodeTraces(Array.from({ length: count }, (_, i) => numberedSpan(first + i, startNs)));
     const isTwice = (record * load.twiceShare) % 1 < load.twiceShare;
