@@ -37,16 +37,15 @@ export const VERDICT_MUTANTS: readonly SqlMutant[] = [
   {
     name: "a group borrows another's attempts",
     file: "43_judge",
-    find: "LEFT JOIN tried t ON t.at = c.at AND t.grp IS NOT DISTINCT FROM c.grp",
-    replace:
-      "LEFT JOIN LATERAL (SELECT * FROM tried t WHERE t.at = c.at ORDER BY t.grp <> c.grp LIMIT 1) t ON true",
+    find: "CONTINUE WHEN try_groups[i] IS DISTINCT FROM grp;",
+    replace: "",
   },
   {
     name: "a group borrows another's dead letter",
     file: "43_judge",
-    find: "LEFT JOIN copies f ON f.at = c.at AND f.grp = c.grp",
+    find: "copy := array_position(copied_keys, key);",
     replace:
-      "LEFT JOIN LATERAL (SELECT * FROM copies f WHERE f.at = c.at ORDER BY f.grp <> c.grp LIMIT 1) f ON true",
+      "copy := (SELECT min(x.i) FROM unnest(copied_keys) WITH ORDINALITY AS x (key, i) WHERE x.key LIKE offsets[k] || '/%');",
   },
   {
     name: "void is counted as missing",

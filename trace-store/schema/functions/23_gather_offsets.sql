@@ -1,40 +1,47 @@
 -- Every span and range that speaks of any of these offsets of one partition, in one life of the topic, and those spans
 -- to which the ranges belong: ranges are found by offset, their spans by trace. Of one group: its own, and those of none.
+-- The offsets are given in ascending order.
 CREATE OR REPLACE FUNCTION trail_private.gather_offsets(
   topics int[], in_partition int, offsets bigint[], born_at timestamptz, died_at timestamptz, only_group text DEFAULT NULL,
-  OUT gathered trail_private.spans[], OUT told trail_private.offset_ranges[], OUT is_led boolean
-) LANGUAGE plpgsql STABLE AS $$
+  OUT gathered trail_private.spans[], OUT told trail_private.offset_ranges[], OUT is_led boolean, OUT is_unplaced boolean, OUT is_odd boolean
+) LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
 DECLARE
   some_spans trail_private.spans[];
   some_ranges trail_private.offset_ranges[];
-  first bigint;
-  last bigint;
+  firsts bigint[] := offsets[1:1];
+  lasts bigint[] := offsets[cardinality(offsets):];
   traces uuid[];
   span_ids bigint[];
   first_start timestamptz;
   last_start timestamptz;
   groups int[];
-  asked int8multirange;
-  is_unplaced boolean;
-  -- Mostly there is nothing of odd times, and one look tells so: a link or a range is there only beside its span.
-  is_odd boolean := EXISTS (SELECT 1 FROM trail_private.odd_time_spans);
+  is_foreign boolean;
+  is_also_foreign boolean;
 BEGIN
   told := '{}';
   is_led := false;
+  -- Mostly there is nothing of odd times, and one look tells so: a link or a range is there only beside its span.
+  SELECT EXISTS (SELECT FROM trail_private.odd_time_spans), EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics))
+    INTO is_odd, is_unplaced;
   IF only_group IS NOT NULL THEN
     groups := trail_private.consumer_group_ids(only_group, NULL);
   END IF;
-  SELECT coalesce(array_agg(s), '{}') INTO gathered FROM trail_private.spans s
+  -- is_foreign: whether there is a handling whose sender has to be looked for (with_senders).
+  SELECT coalesce(array_agg(s), '{}'), bool_or(s.operation IN (3, 4) AND (is_unplaced OR s.attempt IS NULL)) INTO gathered, is_foreign
+    FROM trail_private.spans s
     WHERE s.topic_id = ANY (topics) AND s.partition = in_partition AND s.message_offset = ANY (offsets)
       -- Spans of others that count no attempts may be what leads to the sender.
       AND (groups IS NULL OR s.consumer_group_id IS NULL OR s.consumer_group_id = ANY (groups) OR s.attempt IS NULL);
   -- A look opens every slice: one for all neighbouring blocks, and what lies far apart is not looked through in between.
-  FOR first, last IN
-    SELECT min(b.o), max(b.o) FROM (SELECT o, o / 4096 - dense_rank() OVER (ORDER BY o / 4096) AS island FROM unnest(offsets) o) b GROUP BY b.island
-  LOOP
+  IF lasts[1] / 4096 > firsts[1] / 4096 + 1 THEN
+    SELECT array_agg(i.first), array_agg(i.last) INTO firsts, lasts FROM (
+      SELECT min(b.o) AS first, max(b.o) AS last
+      FROM (SELECT o, o / 4096 - dense_rank() OVER (ORDER BY o / 4096) AS island FROM unnest(offsets) o) b GROUP BY b.island) i;
+  END IF;
+  FOR i IN 1..cardinality(firsts) LOOP
     SELECT array_agg(r) INTO some_ranges FROM trail_private.offset_ranges r
       WHERE r.topic_id = ANY (topics) AND r.partition = in_partition
-        AND r.first_offset BETWEEN first - 4095 AND last AND r.last_offset >= first
+        AND r.first_offset BETWEEN firsts[i] - 4095 AND lasts[i] AND r.last_offset >= firsts[i]
         AND (groups IS NULL OR r.consumer_group_id IS NULL OR r.consumer_group_id = ANY (groups));
     told := told || some_ranges;
   END LOOP;
@@ -55,21 +62,24 @@ BEGIN
     SELECT coalesce(array_agg(r), '{}') INTO told FROM unnest(told) r WHERE r.start_time >= born_at AND r.start_time < died_at;
   END IF;
 
-  -- A batch's range is cut down to what was asked for: its other messages would only be spread out to be thrown away.
   IF cardinality(told) > 0 THEN
-    SELECT range_agg(int8range(o, o, '[]')) INTO asked FROM unnest(offsets) o;
-    SELECT coalesce(array_agg((r.start_time, r.span_id, lower(piece), upper(piece) - 1,
-        r.topic_id, r.partition, r.consumer_group_id, r.role, r.trace_id)::trail_private.offset_ranges), '{}')
-      INTO told
-      FROM unnest(told) r CROSS JOIN LATERAL unnest(int8multirange(int8range(r.first_offset, r.last_offset, '[]')) * asked) AS piece;
-    -- Settling spans and sessions are judged by their ranges alone.
-    SELECT array_agg(DISTINCT r.trace_id), array_agg(DISTINCT r.span_id), min(r.start_time), max(r.start_time)
-      INTO traces, span_ids, first_start, last_start
-      FROM unnest(told) r WHERE r.role IN (1, 2, 3, 10, 11);
+    -- A batch's range is cut down to what was asked for: its other messages would only be spread out to be thrown away.
+    -- Traces and spans: settling spans and sessions are judged by their ranges alone.
+    SELECT coalesce(array_agg(c.cut), '{}'), array_agg(c.trace_id) FILTER (WHERE c.role IN (1, 2, 3, 10, 11)),
+        array_agg(c.span_id) FILTER (WHERE c.role IN (1, 2, 3, 10, 11)), min(c.start_time) FILTER (WHERE c.role IN (1, 2, 3, 10, 11)),
+        max(c.start_time) FILTER (WHERE c.role IN (1, 2, 3, 10, 11))
+      INTO told, traces, span_ids, first_start, last_start FROM (
+        SELECT (r.start_time, r.span_id, lower(piece), upper(piece) - 1,
+          r.topic_id, r.partition, r.consumer_group_id, r.role, r.trace_id)::trail_private.offset_ranges AS cut,
+          r.trace_id, r.span_id, r.start_time, r.role
+        FROM unnest(told) r
+        CROSS JOIN LATERAL unnest(int8multirange(int8range(r.first_offset, r.last_offset, '[]'))
+          * (SELECT range_agg(int8range(o, o, '[]')) FROM unnest(offsets) o)) AS piece) c;
   END IF;
   IF traces IS NOT NULL THEN
     -- A range has its span's start: only those slices are opened. Not "= ANY (starts)": that closes none, and takes another index.
-    SELECT array_agg(s) INTO some_spans FROM trail_private.spans s
+    SELECT array_agg(s), bool_or(s.operation IN (3, 4) AND s.message_offset IS NOT NULL AND (is_unplaced OR s.attempt IS NULL))
+      INTO some_spans, is_also_foreign FROM trail_private.spans s
       WHERE s.trace_id = ANY (traces) AND s.span_id = ANY (span_ids) AND s.start_time BETWEEN first_start AND last_start;
     gathered := gathered || some_spans;
     IF is_odd THEN
@@ -78,12 +88,13 @@ BEGIN
       gathered := gathered || some_spans;
     END IF;
   END IF;
-  is_unplaced := EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics));
-  gathered := trail_private.with_senders(gathered, told, is_unplaced);
+  IF is_foreign OR is_also_foreign OR is_odd THEN
+    gathered := trail_private.with_senders(gathered, told, is_unplaced);
+  END IF;
   -- Only of topics with such spans: elsewhere this costs one look into a tiny table.
   IF is_unplaced THEN
     SELECT u.gathered, u.told, u.is_led INTO gathered, told, is_led FROM trail_private.with_unplaced(topics, in_partition, offsets, gathered, told) u;
   END IF;
 END $$;
 
-COMMENT ON FUNCTION trail_private.gather_offsets IS 'Fetches the spans and ranges that speak of some messages of one partition; is_led: some of them only by their senders.';
+COMMENT ON FUNCTION trail_private.gather_offsets IS 'Fetches the spans and ranges that speak of some messages of one partition; is_led: some of them only by their senders; is_unplaced: the topic has handlings whose spans tell no offset; is_odd: there are spans of odd times.';

@@ -2,38 +2,26 @@
 -- are in traces of their own (.NET's); a handling that names no group is that of the receive above it; and where a handling
 -- has another of the same message below it (two instrumentations at once), the inner one saw what was thrown: an outer one
 -- that is ok only says that somebody caught it.
--- is_foreign: an attempt of another library's is ok, which counts none. Only then more is asked about it.
-CREATE OR REPLACE FUNCTION trail_private.attempts_of(INOUT hops trail.hops[], OUT attempts trail.hops[], OUT is_foreign boolean)
+-- The hops come and stay in the order of offset and start. is_attempt: of each of them; sends among them mean nothing.
+CREATE OR REPLACE FUNCTION trail_private.attempts_of(INOUT hops trail.hops[], OUT is_attempt boolean[])
 LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-  is_received boolean;
-  handlings text[];
-  parents text[];
 BEGIN
-  attempts := hops;
-  SELECT bool_or(h.operation = 'receive'), array_agg(h.span_id) FILTER (WHERE h.operation = 'process'),
-      array_agg(h.parent_span_id) FILTER (WHERE h.operation = 'process' AND h.parent_span_id IS NOT NULL),
-      coalesce(bool_or(h.operation IN ('process', 'receive') AND h.status = 'ok' AND h.attempt IS NULL), false)
-    INTO is_received, handlings, parents, is_foreign FROM unnest(hops) h;
-  -- A join, and not the arrays' overlap: a list has thousands of handlings, and that compares each with each.
-  IF handlings IS NULL OR NOT (is_received OR EXISTS (SELECT FROM unnest(handlings) h JOIN unnest(parents) p ON p = h)) THEN
-    RETURN;
-  END IF;
   SELECT array_agg(CASE WHEN r.consumer_group IS NULL THEN h
-      ELSE jsonb_populate_record(h, jsonb_build_object('consumer_group', r.consumer_group)) END) INTO hops
+      ELSE jsonb_populate_record(h, jsonb_build_object('consumer_group', r.consumer_group)) END
+      ORDER BY h.message_offset, h.start_unix_nano, h.span_id) INTO hops
     FROM unnest(hops) h
     LEFT JOIN unnest(hops) r ON r.operation = 'receive' AND h.operation = 'process' AND h.consumer_group IS NULL
       AND r.trace_id = h.trace_id AND r.span_id = h.parent_span_id AND r.service = h.service AND r.message_offset = h.message_offset;
-  SELECT array_agg(h) INTO attempts FROM unnest(hops) h
-    WHERE NOT (h.operation = 'receive' AND EXISTS (SELECT FROM unnest(hops) f
+  SELECT array_agg(NOT (h.operation = 'receive' AND EXISTS (SELECT FROM unnest(hops) f
         WHERE f.operation = 'process' AND f.message_offset = h.message_offset AND f.service = h.service
           AND f.consumer_group IS NOT DISTINCT FROM h.consumer_group))
       AND NOT (h.operation = 'process' AND h.status = 'ok' AND EXISTS (SELECT FROM unnest(hops) f
         WHERE f.operation = 'process' AND f.message_offset = h.message_offset AND f.trace_id = h.trace_id AND f.parent_span_id = h.span_id
-          AND f.consumer_group IS NOT DISTINCT FROM h.consumer_group));
+          AND f.consumer_group IS NOT DISTINCT FROM h.consumer_group)))
+    INTO is_attempt FROM unnest(hops) h;
 END $$;
 
-COMMENT ON FUNCTION trail_private.attempts_of IS 'Of some messages'' hops those that count as attempts, and all of them with the groups that their receives name.';
+COMMENT ON FUNCTION trail_private.attempts_of IS 'Some messages'' hops with the groups that their receives name, and which of them count as attempts.';
 
 -- Most instrumentations of handlings leave a failure unset, whatever the program caught (the Java agent's, Python's). What
 -- failed right below such a handling is no verdict, as it may have been tried again or mended; but it is worth to be said.

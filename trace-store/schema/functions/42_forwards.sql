@@ -1,11 +1,12 @@
 -- Copies that a group made of messages it handled: named by kafka_trail.origin, whatever the spans say; else a send into a
 -- dead-letter or retry topic below, or linked to, the group's own attempt. A send that no group can be told for is nobody's.
+-- is_odd: there are spans of odd times.
 CREATE OR REPLACE FUNCTION trail_private.forwards_of(
   gathered trail_private.spans[], told trail_private.offset_ranges[],
   attempt_offsets bigint[], attempt_groups text[], attempt_traces uuid[], attempt_spans bigint[],
-  attempted_from timestamptz, attempted_to timestamptz, topics int[], in_partition int
+  attempted_from timestamptz, attempted_to timestamptz, topics int[], in_partition int, is_odd boolean
 ) RETURNS TABLE (message_offset bigint, consumer_group text, to_topic text, to_place text, is_dead_letter boolean)
-LANGUAGE plpgsql STABLE ROWS 1 AS $$
+LANGUAGE plpgsql STABLE ROWS 1 SET enable_bitmapscan = off AS $$
 DECLARE
   sends trail_private.spans[];
   linked trail_private.spans[];
@@ -22,8 +23,6 @@ DECLARE
   tree_traces uuid[];
   tree_spans bigint[];
   tree_parents bigint[];
-  -- As in gather_offsets.
-  is_odd boolean := EXISTS (SELECT 1 FROM trail_private.odd_time_spans);
 BEGIN
   IF cardinality(attempt_traces) > 0 THEN
     SELECT array_agg(ROW (s.*)::trail_private.spans) INTO sends FROM (

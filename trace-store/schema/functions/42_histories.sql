@@ -8,43 +8,35 @@
 -- message was sent: then all of the history is looked through.
 CREATE OR REPLACE FUNCTION trail_private.passings_of(
   of_topic int, of_incarnation int, in_partition int, groups int[], offsets bigint[], sent_at timestamptz[])
-RETURNS TABLE (group_id int, at bigint, passed_at timestamptz) LANGUAGE plpgsql STABLE ROWS 5 AS $$
+RETURNS timestamptz[] LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
 DECLARE
-  from_times timestamptz[];
   times timestamptz[];
   low timestamptz;
   high timestamptz;
 BEGIN
-  IF groups IS NULL THEN
-    RETURN;
-  END IF;
-  SELECT array_agg(s - interval '1 hour' ORDER BY n), min(s) - interval '1 hour', max(s) + interval '1 hour'
-    INTO from_times, low, high FROM unnest(sent_at) WITH ORDINALITY AS u (s, n);
+  SELECT min(s) - interval '1 hour', max(s) + interval '1 hour' INTO low, high FROM unnest(sent_at) AS s;
   FOR look IN 1..3 LOOP
     IF look = 3 OR low IS NULL THEN
       low := '-infinity';
       high := 'infinity';
-      from_times := array_fill(low, ARRAY[cardinality(groups)]);
     END IF;
     -- The bounds are the same for all, so that other slices are not even opened.
-    SELECT array_agg(passed.committed_at ORDER BY asked.n) INTO times
-    FROM unnest(groups, offsets, from_times) WITH ORDINALITY AS asked (g, o, f, n)
+    SELECT array_agg(coalesce(asked.t, passed.committed_at) ORDER BY asked.n) INTO times
+    FROM unnest(groups, offsets, sent_at, coalesce(times, sent_at[1:0])) WITH ORDINALITY AS asked (g, o, s, t, n)
     LEFT JOIN LATERAL (
       SELECT x.committed_at FROM trail_private.group_position_changes x
       WHERE x.topic_id = of_topic AND x.incarnation = of_incarnation AND x.partition = in_partition
-        AND x.consumer_group_id = asked.g AND x.committed > asked.o
-        AND x.committed_at >= asked.f AND x.committed_at BETWEEN low AND high
+        AND x.consumer_group_id = asked.g AND x.committed > asked.o AND asked.t IS NULL
+        AND x.committed_at >= CASE WHEN low = '-infinity' THEN low ELSE asked.s - interval '1 hour' END
+        AND x.committed_at BETWEEN low AND high
       ORDER BY x.committed_at LIMIT 1) passed ON true;
-    RETURN QUERY SELECT u.g, u.o, u.t FROM unnest(groups, offsets, times) AS u (g, o, t) WHERE u.t IS NOT NULL;
-    SELECT array_agg(u.g ORDER BY u.n), array_agg(u.o ORDER BY u.n), array_agg(u.f ORDER BY u.n)
-      INTO groups, offsets, from_times
-      FROM unnest(groups, offsets, times, from_times) WITH ORDINALITY AS u (g, o, t, f, n) WHERE u.t IS NULL;
-    EXIT WHEN groups IS NULL OR low = '-infinity';
+    EXIT WHEN low = '-infinity' OR array_position(times, NULL) IS NULL;
     high := 'infinity';
   END LOOP;
+  RETURN times;
 END $$;
 
-COMMENT ON FUNCTION trail_private.passings_of IS 'When each group committed past each offset.';
+COMMENT ON FUNCTION trail_private.passings_of IS 'When each group committed past each offset, in the order asked; NULL: no commit tells.';
 
 -- When retention took each offset.
 CREATE OR REPLACE FUNCTION trail_private.takings_of(of_topic int, of_incarnation int, in_partition int, offsets bigint[])

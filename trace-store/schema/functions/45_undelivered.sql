@@ -68,7 +68,7 @@ COMMENT ON FUNCTION trail_private.without_ok IS 'Those of the offsets of which n
 CREATE OR REPLACE FUNCTION trail_private.passed_in_trouble(
   topics int[], in_partition int, groups int[], passed int8multirange, looks int,
   OUT offsets int8multirange, OUT complete_to bigint
-) LANGUAGE plpgsql STABLE AS $$
+) LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
 DECLARE
   low bigint := lower(passed);
   high bigint := upper(passed) - 1;
