@@ -39,6 +39,8 @@ export class HandlerContext implements Context {
   }
 
   setValue(key: symbol, value: unknown): Context {
+    // What every span in a handler does, a send's among them. The API's own contexts would be three.
+    if (key === SPAN) return new HandlerContext(value as Span | undefined, this.#message);
     return this.#asPlain().setValue(key, value);
   }
 

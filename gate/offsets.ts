@@ -19,6 +19,12 @@ export const MUTANTS: readonly (Mutant & Pick<OffsetsMode, "strike"> & { readonl
     edits: [{ find: "first + BigInt(this.#ranks[i])", replace: "first + BigInt(i)" }],
   },
   {
+    name: "one message claimed one further",
+    mode: "acks -1",
+    file: "producer/one-acknowledged.js",
+    edits: [{ find: "partition, messageOffset);", replace: "partition, messageOffset + 1n);" }],
+  },
+  {
     name: "parts of one topic ranked apart",
     mode: "acks -1",
     file: "producer/acknowledgement.js",

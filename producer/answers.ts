@@ -8,6 +8,11 @@ export const NO_ANSWERS: Answers = new Map();
 
 const OFFSET = /^\d{1,19}$/;
 
+/** Reads an offset as clients spell it, `undefined` for anything else. */
+export function readOffset(spelled: unknown): bigint | undefined {
+  return typeof spelled === "string" && OFFSET.test(spelled) ? BigInt(spelled) : undefined;
+}
+
 /** Reads what a send resolved with, by topic and partition. Anything that is no record metadata says nothing. */
 export function answersByTopic(metadata: unknown): ReadonlyMap<string, Answers> {
   const byTopic = new Map<string, Map<number, bigint[]>>();
@@ -19,8 +24,8 @@ export function answersByTopic(metadata: unknown): ReadonlyMap<string, Answers> 
     if (answers === undefined) byTopic.set(topicName, (answers = new Map<number, bigint[]>()));
     let firstOffsets = answers.get(partition);
     if (firstOffsets === undefined) answers.set(partition, (firstOffsets = []));
-    const first = baseOffset ?? offset;
-    if (typeof first === "string" && OFFSET.test(first)) firstOffsets.push(BigInt(first));
+    const first = readOffset(baseOffset ?? offset);
+    if (first !== undefined) firstOffsets.push(first);
   }
   return byTopic;
 }

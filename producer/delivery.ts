@@ -1,5 +1,5 @@
 import type { Tracing } from "../trace-context/index.ts";
-import { Acknowledgement } from "./acknowledgement.ts";
+import { acknowledge, type Acknowledgement } from "./acknowledgement.ts";
 import type { Sent } from "./sent.ts";
 import type { OutgoingMessage, ProducerBatch, TopicMessages } from "./client-shape.ts";
 import { copyArgument, copyMessage, type MessageCopy } from "./copy-message.ts";
@@ -50,18 +50,23 @@ export class Delivery {
     if (typeof given !== "object" || given === null) return undefined;
     const argument = copyArgument(given, ARGUMENT_FIELDS as never);
     const parts: OutgoingPart[] = [];
-    const prepare = (part: TopicMessages): TopicMessages => {
-      if (!isSendable(part) || tracing.excludes(part.topic)) return part;
+    const prepare = (part: TopicMessages): readonly OutgoingMessage[] => {
       const { sent, messages } = prepareMessages(part.messages, client.partitions);
       parts.push({ topic: part.topic, sent });
-      return { ...part, messages };
+      return messages;
     };
+    const isTraced = (part: unknown): part is TopicMessages =>
+      isSendable(part) && !tracing.excludes(part.topic);
     if (method === "send") {
-      Object.assign(argument, { messages: prepare(argument as TopicMessages).messages });
+      if (!isTraced(argument)) return undefined;
+      (argument as { messages: unknown }).messages = prepare(argument);
     } else {
       const { topicMessages } = argument as ProducerBatch;
       if (!Array.isArray(topicMessages)) return undefined;
-      Object.assign(argument, { topicMessages: topicMessages.map(prepare) });
+      const copies = topicMessages.map((part: unknown) =>
+        isTraced(part) ? { ...part, messages: prepare(part) } : part,
+      );
+      Object.assign(argument, { topicMessages: copies });
     }
     return parts.length === 0 ? undefined : new Delivery(method, argument, rest, parts, client);
   }
@@ -77,7 +82,9 @@ export class Delivery {
     this.#argument = argument;
     this.args = [argument, ...rest];
     this.parts = parts;
-    this.messageCount = parts.reduce((count, { sent }) => count + sent.length, 0);
+    let messageCount = 0;
+    for (const { sent } of parts) messageCount += sent.length;
+    this.messageCount = messageCount;
     this.#facts = { isOneBatchPerPartition, isUnanswered: (argument as { acks?: unknown }).acks === 0 };
   }
 
@@ -99,7 +106,7 @@ export class Delivery {
 
   /** Says what became of each message, by what the call resolved with. */
   acknowledge(metadata: unknown): Acknowledgement {
-    return new Acknowledgement(this.parts, metadata, this.#facts);
+    return acknowledge(this.parts, metadata, this.#facts);
   }
 
   /** The call that sends again, and alone, the messages that were not acknowledged: the same objects, in their order. */

@@ -75,16 +75,21 @@ function deliver(
 ): unknown {
   const { guard, tracing, client, resendsUnacknowledged } = trail;
   if (guard.isOpen && !resendsUnacknowledged) return call(...args);
-  const prepare = () => Delivery.of(method, args, tracing, client);
-  const traced = guard.try(() => {
-    const prepared = prepare();
-    return prepared && { delivery: prepared, span: new SendSpan(trail, prepared, scope) };
-  });
-  // What tracing has touched is not sent when tracing failed; the cure does not depend on it.
-  const untraced = traced === undefined && resendsUnacknowledged ? attempt(prepare) : undefined;
-  const delivery = traced?.delivery ?? untraced;
+  let delivery: Delivery | undefined;
+  let span: SendSpan | undefined;
+  if (!guard.isOpen) {
+    try {
+      delivery = Delivery.of(method, args, tracing, client);
+      if (delivery !== undefined) span = new SendSpan(trail, delivery, scope);
+    } catch (error) {
+      guard.record(error);
+    }
+  }
+  if (span === undefined) {
+    // What tracing has touched is not sent when tracing failed; the cure does not depend on it.
+    delivery = resendsUnacknowledged ? attempt(() => Delivery.of(method, args, tracing, client)) : undefined;
+  }
   if (delivery === undefined) return call(...args);
-  const span = traced?.span;
 
   let returned: unknown;
   try {
@@ -103,8 +108,12 @@ function deliver(
 
 function watch(trail: ProducerTrail, returned: unknown, delivery: Delivery, span: SendSpan): void {
   const succeed = (metadata: unknown) => {
-    const acknowledgement = trail.guard.try(() => delivery.acknowledge(metadata));
-    if (acknowledgement !== undefined) span.succeed(acknowledgement);
+    if (trail.guard.isOpen) return;
+    try {
+      span.succeed(delivery.acknowledge(metadata));
+    } catch (error) {
+      trail.guard.record(error);
+    }
   };
   trail.guard.try(() => observe(returned, succeed, (error) => span.fail(error)));
 }

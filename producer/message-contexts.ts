@@ -57,9 +57,7 @@ export class MessageContexts {
     this.#spanContext = send.spanContext();
     this.#createSpansMax =
       send.isRecording() && !delivery.isSingle ? trail.tracing.options.createSpansMax : 0;
-    const parent = trace.getSpanContext(active);
-    const isMadeHere = isSpanContextValid(this.#spanContext) && this.#spanContext.spanId !== parent?.spanId;
-    this.#isShared = delivery.isSingle || !isMadeHere;
+    this.#isShared = delivery.isSingle || !isMadeHere(this.#spanContext, trace.getSpanContext(active));
   }
 
   /** Injects a context into the copy of every message that is to have one. */
@@ -77,7 +75,7 @@ export class MessageContexts {
         if (copy !== undefined) this.#injectOne(part, index, topic, copy);
       }
     }
-    this.#createdAtMs = performance.now();
+    if (this.#created.length > 0) this.#createdAtMs = performance.now();
   }
 
   /** Ends the messages' own spans with what became of the messages, those that were `missed` and sent again included. */
@@ -214,4 +212,9 @@ export class MessageContexts {
     const resent = missed.filter((it) => it.fateOf(part, index).isUnacknowledged).length;
     if (resent > 0) span.setAttribute(TRAIL.resent, resent);
   }
+}
+
+/** False where no SDK has made the span: then it has its parent's context, or an invalid one. */
+function isMadeHere(spanContext: SpanContext, parent: SpanContext | undefined): boolean {
+  return isSpanContextValid(spanContext) && spanContext.spanId !== parent?.spanId;
 }

@@ -17,9 +17,13 @@ interface SendStory {
   readonly retries: number;
   readonly missed: readonly Acknowledgement[];
   readonly resent: number;
-  readonly isUncertain: boolean;
 }
 
+type Settle = ReturnType<NonNullable<SendScope["doubts"]>["begin"]>;
+
+const NONE_MISSED: readonly Acknowledgement[] = [];
+const UNCERTAIN: Attributes = { [TRAIL.uncertain]: true };
+const CERTAIN: Attributes = {};
 const SEND = { name: OPERATION_NAME.send, type: "send" } as const;
 
 /**
@@ -32,16 +36,17 @@ export class SendSpan {
   readonly #trail: ProducerTrail;
   readonly #delivery: Delivery;
   readonly #scope: SendScope;
-  readonly #startedAtMs = performance.now();
+  readonly #startedAtMs: number;
   readonly #span: Span;
   readonly #messages: MessageContexts;
-  readonly #settle: ReturnType<NonNullable<SendScope["doubts"]>["begin"]> | undefined;
+  readonly #settle: Settle | undefined;
 
   /** Starts the spans and gives each message its context. Throws what the tracer or the propagator throws. */
   constructor(trail: ProducerTrail, delivery: Delivery, scope: SendScope) {
     this.#trail = trail;
     this.#delivery = delivery;
     this.#scope = scope;
+    this.#startedAtMs = trail.metrics.isMeasured ? performance.now() : 0;
     const active = context.active();
     const headers = new TraceHeaders(trail.tracing, currentMessage(active));
     this.#span = this.#start(active, headers);
@@ -62,22 +67,31 @@ export class SendSpan {
    * Ends the spans of a send that resolved. `missed` are the acknowledgements before the last, after each of which what
    * it missed was sent again.
    */
-  succeed(acknowledgement: Acknowledgement, missed: readonly Acknowledgement[] = []): void {
-    this.#trail.guard.try(() => {
-      const endedAtMs = performance.now();
+  succeed(acknowledgement: Acknowledgement, missed = NONE_MISSED): void {
+    const { guard, metrics } = this.#trail;
+    if (guard.isOpen) return;
+    try {
       const { retries } = this.#delivery;
       this.#measure({}, retries);
-      const resent = missed.reduce((count, { unacknowledged }) => count + unacknowledged, 0);
-      if (resent > 0) this.#trail.metrics.resent.add(resent, this.#metricAttributes());
+      let resent = 0;
+      for (const { unacknowledged } of missed) resent += unacknowledged;
+      if (resent > 0) metrics.resent.add(resent, this.#metricAttributes());
       if (acknowledgement.unacknowledged > 0 || acknowledgement.isSuspect) {
         reportLoss(this.#trail, this.#delivery, acknowledgement, this.#metricAttributes());
       }
-      const end = (isUncertain: boolean) =>
-        this.#trail.guard.try(() =>
-          this.#end(acknowledgement, { retries, missed, resent, isUncertain }, endedAtMs),
-        );
-      if (this.#settle === undefined) end(false);
-      else this.#settle(outcomeOfResolved(this.#delivery), end);
+      const story = { retries, missed, resent };
+      if (this.#settle === undefined) this.#end(acknowledgement, story, false, undefined);
+      else this.#endLater(this.#settle, acknowledgement, story);
+    } catch (error) {
+      guard.record(error);
+    }
+  }
+
+  /** Ends the spans once it is known whether the offsets can be trusted, with the time of now. */
+  #endLater(settle: Settle, acknowledgement: Acknowledgement, story: SendStory): void {
+    const endedAtMs = performance.now();
+    settle(outcomeOfResolved(this.#delivery), (isUncertain) => {
+      this.#trail.guard.try(() => this.#end(acknowledgement, story, isUncertain, endedAtMs));
     });
   }
 
@@ -125,13 +139,14 @@ export class SendSpan {
 
   #end(
     acknowledgement: Acknowledgement,
-    { retries, missed, resent, isUncertain }: SendStory,
-    endedAtMs: number,
+    { retries, missed, resent }: SendStory,
+    isUncertain: boolean,
+    endedAtMs: number | undefined,
   ): void {
     const { ranges, unacknowledged, isSuspect } = acknowledgement;
     this.#scope.transaction?.addRanges(ranges, isUncertain);
     if (isUncertain) this.#trail.metrics.uncertain.add(1, this.#metricAttributes());
-    const outcome: Attributes = isUncertain ? { [TRAIL.uncertain]: true } : {};
+    const outcome = isUncertain ? UNCERTAIN : CERTAIN;
     const span = this.#span;
     if (span.isRecording()) {
       this.#messages.end(acknowledgement, missed, outcome);
@@ -141,7 +156,7 @@ export class SendSpan {
       // A single message stored twice has two places; the attributes name the first.
       if (only === undefined || ranges.length > 1)
         span.setAttribute(TRAIL.offsets, ranges.map(formatOffsetRange));
-      span.setAttributes(outcome);
+      if (isUncertain) span.setAttributes(outcome);
       if (retries > 0) span.setAttribute(TRAIL.retries, retries);
       if (resent > 0) span.setAttribute(TRAIL.resent, resent);
       if (unacknowledged > 0) span.setAttribute(TRAIL.unacknowledged, unacknowledged);
