@@ -1,8 +1,8 @@
 -- Every span and range that speaks of any of these offsets of one partition, in one life of the topic, and those spans
--- to which the ranges belong: ranges are found by offset, their spans by trace. Of one group: its own, and those of none.
+-- to which the ranges belong: ranges are found by offset, their spans by trace. Of some groups: their own, and those of none.
 -- The offsets are given in ascending order.
 CREATE OR REPLACE FUNCTION trail_private.gather_offsets(
-  topics int[], in_partition int, offsets bigint[], born_at timestamptz, died_at timestamptz, only_group text DEFAULT NULL,
+  topics int[], in_partition int, offsets bigint[], born_at timestamptz, died_at timestamptz, groups int[] DEFAULT NULL,
   OUT gathered trail_private.spans[], OUT told trail_private.offset_ranges[], OUT is_led boolean, OUT is_unplaced boolean, OUT is_odd boolean
 ) LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
 DECLARE
@@ -14,7 +14,6 @@ DECLARE
   span_ids bigint[];
   first_start timestamptz;
   last_start timestamptz;
-  groups int[];
   is_foreign boolean;
   is_also_foreign boolean;
 BEGIN
@@ -23,9 +22,6 @@ BEGIN
   -- Mostly there is nothing of odd times, and one look tells so: a link or a range is there only beside its span.
   SELECT EXISTS (SELECT FROM trail_private.odd_time_spans), EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics))
     INTO is_odd, is_unplaced;
-  IF only_group IS NOT NULL THEN
-    groups := trail_private.consumer_group_ids(only_group, NULL);
-  END IF;
   -- is_foreign: whether there is a handling whose sender has to be looked for (with_senders).
   SELECT coalesce(array_agg(s), '{}'), bool_or(s.operation IN (3, 4) AND (is_unplaced OR s.attempt IS NULL)) INTO gathered, is_foreign
     FROM trail_private.spans s

@@ -6,7 +6,9 @@
 -- Judged message by message over variables, and not in one statement over all: to start a statement of a hundred nodes takes
 -- Postgres 0.7 ms, whatever it finds, and a step here 0.1 us.
 CREATE OR REPLACE FUNCTION trail_private.judge(
-  topics int[], in_topic text, in_partition int, offsets bigint[], only_group text, as_of timestamptz, settle interval
+  topics int[], in_topic text, in_partition int, offsets bigint[], only_group text, as_of timestamptz, settle interval,
+  through timestamptz DEFAULT NULL,  -- indexed_through, where it was asked already
+  is_brief boolean DEFAULT false     -- for lists: without the columns from ahead_messages to eta
 ) RETURNS TABLE (
   message_offset bigint, consumer_group text, verdict text, why text, forwarded_to text,
   attempts bigint, failed_attempts bigint, started_at timestamptz, ended_at timestamptz, waited_ns bigint, worked_ns bigint,
@@ -16,9 +18,9 @@ CREATE OR REPLACE FUNCTION trail_private.judge(
 ) LANGUAGE plpgsql STABLE ROWS 10 AS $$
 DECLARE
   n int := cardinality(offsets);
+  only_ids int[];
   life record;
   got record;
-  through timestamptz := coalesce(trail_private.indexed_through(as_of), as_of);
   hops trail.hops[];
   is_attempt boolean[];
   is_foreign boolean;
@@ -64,6 +66,7 @@ DECLARE
   hidden int8multirange;
   traced_groups text[];
   traced_from bigint[];
+  is_early boolean := false;
   -- Of each group: its position on this partition, if it has one. Those after them have only attempts or copies.
   groups text[];
   ids int[];
@@ -121,8 +124,12 @@ DECLARE
   is_skipped boolean := false;
   is_traced boolean;
 BEGIN
+  through := coalesce(through, trail_private.indexed_through(as_of), as_of);
   SELECT * INTO life FROM trail_private.life_of(topics, in_partition, offsets[n], as_of);
-  SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_group);
+  IF only_group IS NOT NULL THEN
+    only_ids := trail_private.consumer_group_ids(only_group, NULL);
+  END IF;
+  SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_ids);
   -- Of a hop, what is judged.
   SELECT array_agg((m.trace_id, NULL, coalesce(v.name, m.detail -> 'inline' ->> 'service'),
       CASE WHEN m.status = 2 THEN 'error' WHEN m.operation = 6 THEN 'in_progress' ELSE 'ok' END,
@@ -239,14 +246,6 @@ BEGIN
         AND r.first_offset = (hops[x.hop]).message_offset AND (r.role = 13 OR got.is_led AND r.role IN (20, 21))
       GROUP BY x.i) t;
   END IF;
-  -- Which groups' spans tell of this partition, and from where on: their first blocks.
-  SELECT array_agg(t.name), array_agg(t.told_from) INTO traced_groups, traced_from FROM (
-    SELECT g.name, min(lower(f.ranges)) AS told_from
-    FROM (SELECT DISTINCT ON (l.topic_id, l.consumer_group_id) l.consumer_group_id, l.ranges FROM trail_private.ledger l
-      WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition AND l.consumer_group_id > 0
-      ORDER BY l.topic_id, l.consumer_group_id, l.block) f
-    JOIN trail_private.consumer_groups g USING (consumer_group_id)
-    GROUP BY g.name) t;
   -- One row per group that ever committed on the topic; its offset on this partition, if it has one there.
   SELECT array_agg(x.name), array_agg(x.group_id), array_agg(x.since), array_agg(x.committed), array_agg(x.committed_max),
       array_agg(x.first_position), array_agg(x.is_gone), array_agg(x.expired), array_agg(x.members), array_agg(x.is_state_known)
@@ -261,9 +260,9 @@ BEGIN
           coalesce(bool_and(p.gone_at IS NOT NULL) FILTER (WHERE p.partition = in_partition), bool_and(p.gone_at IS NOT NULL)) AS is_gone,
           (array_agg(p.expired) FILTER (WHERE p.partition = in_partition))[1] AS expired
         FROM trail_private.group_positions p
-        WHERE p.topic_id = life.topic_id AND p.incarnation = life.incarnation
+        WHERE p.topic_id = life.topic_id AND p.incarnation = life.incarnation AND (only_ids IS NULL OR p.consumer_group_id = ANY (only_ids))
         GROUP BY p.consumer_group_id) x
-      JOIN trail_private.consumer_groups g ON g.consumer_group_id = x.group_id AND (only_group IS NULL OR g.name = only_group)
+      JOIN trail_private.consumer_groups g ON g.consumer_group_id = x.group_id
       LEFT JOIN trail_private.group_states st ON st.consumer_group_id = x.group_id
       FULL JOIN (SELECT DISTINCT unnest(try_groups || copied_groups) AS name) u ON u.name = g.name
       ORDER BY left(coalesce(g.name, u.name), 1) = chr(1), 1) x;
@@ -282,11 +281,22 @@ BEGIN
       ELSIF positions_max[g] <= offsets[k] AND ids[g] <> ALL (coalesce(waiting_groups, '{}')) THEN
         waiting_groups := waiting_groups || ids[g];
       END IF;
+      is_early := is_early OR offsets[k] < first_positions[g];
       IF expired[g] @> offsets[k] THEN
         expired_offsets := expired_offsets || offsets[k];
       END IF;
     END LOOP;
   END LOOP;
+  -- Which groups' spans tell of this partition, and from where on: their first blocks. Asked of what a group may have passed.
+  IF passed_groups IS NOT NULL OR is_early THEN
+    SELECT array_agg(t.name), array_agg(t.told_from) INTO traced_groups, traced_from FROM (
+      SELECT g.name, min(lower(f.ranges)) AS told_from
+      FROM (SELECT DISTINCT ON (l.topic_id, l.consumer_group_id) l.consumer_group_id, l.ranges FROM trail_private.ledger l
+        WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition AND l.consumer_group_id > 0
+        ORDER BY l.topic_id, l.consumer_group_id, l.block) f
+      JOIN trail_private.consumer_groups g USING (consumer_group_id)
+      GROUP BY g.name) t;
+  END IF;
   IF passed_groups IS NOT NULL THEN
     passed_at := trail_private.passings_of(life.topic_id, life.incarnation, in_partition, passed_groups, passed_offsets, passed_sent_at);
   END IF;
@@ -298,7 +308,7 @@ BEGIN
     SELECT array_agg(t.at), array_agg(t.expired_at) INTO expired_offsets, expired_at
       FROM trail_private.takings_of(life.topic_id, life.incarnation, in_partition, expired_offsets) t;
   END IF;
-  IF waiting_groups IS NOT NULL THEN
+  IF waiting_groups IS NOT NULL AND NOT is_brief THEN
     SELECT array_agg(p.group_id), array_agg(p.per_second) INTO pace_groups, paces
       FROM trail_private.paces_of(life.topic_id, life.incarnation, in_partition, waiting_groups, as_of) p;
   END IF;
@@ -398,7 +408,7 @@ BEGIN
       trace_id := decisive.trace_id;
       span_id := decisive.span_id;
       ahead_messages := NULL; behind := NULL; eta := NULL;
-      IF verdict = 'WAITING' THEN
+      IF verdict = 'WAITING' AND NOT is_brief THEN
         ahead_messages := greatest(0, message_offset - coalesce(committed, first_positions[g], life.log_start));
         behind := as_of - sent_at;
         per_second := paces[array_position(pace_groups, ids[g])];

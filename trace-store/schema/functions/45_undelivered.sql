@@ -1,40 +1,90 @@
+-- Where logs ended at some times. Only where something is asked: see 42_histories.sql.
+CREATE OR REPLACE FUNCTION trail_private.log_ends_at(topics int[], incarnations int[], partitions int[], times timestamptz[])
+RETURNS bigint[] LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
+DECLARE
+  ends bigint[];
+BEGIN
+  SELECT array_agg((SELECT c.log_end FROM trail_private.log_position_changes c
+      WHERE c.topic_id = u.t AND c.incarnation = u.i AND c.partition = u.p AND c.observed_at <= u.at
+      ORDER BY c.observed_at DESC LIMIT 1) ORDER BY u.n)
+    INTO ends FROM unnest(topics, incarnations, partitions, times) WITH ORDINALITY AS u (t, i, p, at, n);
+  RETURN ends;
+END $$;
+
+COMMENT ON FUNCTION trail_private.log_ends_at IS 'Where logs ended at some times, in the order asked; NULL: no look at the log is that old.';
+
 -- Where offsets that are not delivered may lie, per partition, from the watcher's positions alone: what the group has not
 -- committed past, what retention took before it, and what lies below its commit.
 CREATE OR REPLACE FUNCTION trail_private.undelivered_candidates(topics int[], in_group text, older_than_at timestamptz)
 RETURNS TABLE (partition int, incarnation int, offsets int8multirange, passed int8multirange) LANGUAGE plpgsql STABLE ROWS 10 AS $$
+DECLARE
+  logs trail_private.log_positions[];
+  positions trail_private.group_positions[];
+  sinces timestamptz[];
+  log trail_private.log_positions;
+  pos trail_private.group_positions;
+  -- What the history of the logs is asked, and what it answers, in the same order.
+  asked_topics int[];
+  asked_incarnations int[];
+  asked_partitions int[];
+  asked_times timestamptz[];
+  ends bigint[];
+  answers int := 0;
+  old_end bigint;
+  reached bigint;
 BEGIN
-  RETURN QUERY
-  WITH logs AS (
-    SELECT DISTINCT ON (p.partition) p.topic_id, p.incarnation, p.partition, p.log_start, p.first_end,
-      coalesce(
-        CASE WHEN p.observed_at <= older_than_at THEN p.log_end END,
-        (SELECT c.log_end FROM trail_private.log_position_changes c
-          WHERE c.topic_id = p.topic_id AND c.incarnation = p.incarnation AND c.partition = p.partition AND c.observed_at <= older_than_at
-          ORDER BY c.observed_at DESC LIMIT 1),
-        CASE WHEN p.first_seen_at <= older_than_at THEN p.first_end ELSE p.log_start END) AS old_end
-    FROM trail_private.log_positions p WHERE p.topic_id = ANY (topics)
-    ORDER BY p.partition, p.incarnation DESC
-  ), positions AS (
-    SELECT l.*, g.consumer_group_id AS group_id, gp.committed, gp.first_position, gp.expired,
+  SELECT array_agg(l.log), array_agg(gp), array_agg(o.since) INTO logs, positions, sinces
+    FROM (
+      SELECT DISTINCT ON (p.partition) p AS log FROM trail_private.log_positions p WHERE p.topic_id = ANY (topics)
+      ORDER BY p.partition, p.incarnation DESC) l
+    JOIN (
+      SELECT p.consumer_group_id, p.topic_id, p.incarnation, min(p.first_seen_at) AS since
+      FROM trail_private.group_positions p JOIN trail_private.consumer_groups g ON g.consumer_group_id = p.consumer_group_id
+      WHERE g.name = in_group AND p.topic_id = ANY (topics) AND p.gone_at IS NULL
+      GROUP BY 1, 2, 3) o ON o.topic_id = (l.log).topic_id AND o.incarnation = (l.log).incarnation
+    LEFT JOIN trail_private.group_positions gp ON gp.consumer_group_id = o.consumer_group_id AND gp.topic_id = o.topic_id
+      AND gp.incarnation = o.incarnation AND gp.partition = (l.log).partition
+    WHERE gp.gone_at IS NULL;
+  FOR i IN 1..coalesce(cardinality(logs), 0) LOOP
+    log := logs[i];
+    pos := positions[i];
+    IF (log.observed_at <= older_than_at) IS NOT TRUE THEN
+      asked_topics := asked_topics || log.topic_id;
+      asked_incarnations := asked_incarnations || log.incarnation;
+      asked_partitions := asked_partitions || log.partition;
+      asked_times := asked_times || older_than_at;
+    END IF;
+    IF pos.committed IS NULL THEN
+      asked_topics := asked_topics || log.topic_id;
+      asked_incarnations := asked_incarnations || log.incarnation;
+      asked_partitions := asked_partitions || log.partition;
+      asked_times := asked_times || sinces[i];
+    END IF;
+  END LOOP;
+  IF asked_topics IS NOT NULL THEN
+    ends := trail_private.log_ends_at(asked_topics, asked_incarnations, asked_partitions, asked_times);
+  END IF;
+  FOR i IN 1..coalesce(cardinality(logs), 0) LOOP
+    log := logs[i];
+    pos := positions[i];
+    old_end := log.log_end;
+    IF (log.observed_at <= older_than_at) IS NOT TRUE THEN
+      answers := answers + 1;
+      old_end := coalesce(ends[answers], CASE WHEN log.first_seen_at <= older_than_at THEN log.first_end ELSE log.log_start END);
+    END IF;
+    reached := pos.committed;
+    IF reached IS NULL THEN
       -- Without a commit here, what was in the log before the group may never have been meant for it.
-      coalesce(gp.committed, (SELECT c.log_end FROM trail_private.log_position_changes c
-        WHERE c.topic_id = l.topic_id AND c.incarnation = l.incarnation AND c.partition = l.partition AND c.observed_at <= o.since
-        ORDER BY c.observed_at DESC LIMIT 1), l.first_end) AS reached
-    FROM logs l
-    JOIN trail_private.consumer_groups g ON g.name = in_group
-    JOIN LATERAL (
-      SELECT min(o.first_seen_at) AS since FROM trail_private.group_positions o
-      WHERE o.consumer_group_id = g.consumer_group_id AND o.topic_id = l.topic_id AND o.incarnation = l.incarnation AND o.gone_at IS NULL
-      HAVING count(*) > 0) o ON true
-    LEFT JOIN trail_private.group_positions gp ON gp.consumer_group_id = g.consumer_group_id AND gp.topic_id = l.topic_id
-      AND gp.incarnation = l.incarnation AND gp.partition = l.partition
-    WHERE gp.gone_at IS NULL
-  )
-  SELECT p.partition, p.incarnation,
-    (trail_private.offsets_between(greatest(p.reached, p.log_start), p.old_end) + coalesce(p.expired, '{}'))
-      * trail_private.offsets_between(0, p.old_end),
-    trail_private.offsets_between(p.first_position, least(p.committed, p.old_end))
-  FROM positions p;
+      answers := answers + 1;
+      reached := coalesce(ends[answers], log.first_end);
+    END IF;
+    partition := log.partition;
+    incarnation := log.incarnation;
+    offsets := (trail_private.offsets_between(greatest(reached, log.log_start), old_end) + coalesce(pos.expired, '{}'))
+      * trail_private.offsets_between(0, old_end);
+    passed := trail_private.offsets_between(pos.first_position, least(pos.committed, old_end));
+    RETURN NEXT;
+  END LOOP;
 END $$;
 
 COMMENT ON FUNCTION trail_private.undelivered_candidates IS 'The offsets of each partition that a group has not gone past, and those it has passed.';
@@ -124,6 +174,7 @@ DECLARE
   chunk bigint[];
   found int := 0;
   added int;
+  through timestamptz := coalesce(trail_private.indexed_through(as_of), as_of);
 BEGIN
   FOR candidate IN
     SELECT c.partition, c.incarnation, c.offsets, c.passed,
@@ -158,7 +209,7 @@ BEGIN
         left_over := left_over * int8multirange(int8range(chunk[cardinality(chunk)] + 1, NULL));
         RETURN QUERY
           SELECT candidate.partition, j.message_offset, j.verdict, j.why, j.sent_at, j.message_key, j.sent_trace_id
-          FROM trail_private.judge(topics, $1, candidate.partition, chunk, $2, as_of, settle) j
+          FROM trail_private.judge(topics, $1, candidate.partition, chunk, $2, as_of, settle, through, true) j
           WHERE j.verdict IN ('WAITING', 'PROCESSING', 'RETRYING', 'FAILED', 'EXPIRED', 'SKIPPED')
             -- Behind its commit, and nobody has looked at the broker lately: it may still be undelivered.
             OR j.verdict = 'UNKNOWN' AND j.committed IS NOT NULL
