@@ -3,7 +3,7 @@
 -- The offsets are given in ascending order.
 CREATE OR REPLACE FUNCTION trail_private.gather_offsets(
   topics int[], in_partition int, offsets bigint[], born_at timestamptz, died_at timestamptz, groups int[] DEFAULT NULL,
-  OUT gathered trail_private.spans[], OUT told trail_private.offset_ranges[], OUT is_led boolean, OUT is_unplaced boolean, OUT is_odd boolean
+  OUT gathered trail_private.spans[], OUT told trail_private.offset_ranges[], OUT is_led boolean, OUT is_unplaced boolean, OUT is_odd boolean, OUT roles smallint[]
 ) LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
 DECLARE
   some_spans trail_private.spans[];
@@ -20,8 +20,9 @@ BEGIN
   told := '{}';
   is_led := false;
   -- Mostly there is nothing of odd times, and one look tells so: a link or a range is there only beside its span.
-  SELECT EXISTS (SELECT FROM trail_private.odd_time_spans), EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics))
-    INTO is_odd, is_unplaced;
+  -- SELECT 1: of a spread table Citus refuses an EXISTS that selects nothing.
+  is_odd := EXISTS (SELECT 1 FROM trail_private.odd_time_spans);
+  is_unplaced := EXISTS (SELECT FROM trail_private.unplaced_topics u WHERE u.topic_id = ANY (topics));
   -- is_foreign: whether there is a handling whose sender has to be looked for (with_senders).
   SELECT coalesce(array_agg(s), '{}'), bool_or(s.operation IN (3, 4) AND (is_unplaced OR s.attempt IS NULL)) INTO gathered, is_foreign
     FROM trail_private.spans s
@@ -63,8 +64,8 @@ BEGIN
     -- Traces and spans: settling spans and sessions are judged by their ranges alone.
     SELECT coalesce(array_agg(c.cut), '{}'), array_agg(c.trace_id) FILTER (WHERE c.role IN (1, 2, 3, 10, 11)),
         array_agg(c.span_id) FILTER (WHERE c.role IN (1, 2, 3, 10, 11)), min(c.start_time) FILTER (WHERE c.role IN (1, 2, 3, 10, 11)),
-        max(c.start_time) FILTER (WHERE c.role IN (1, 2, 3, 10, 11))
-      INTO told, traces, span_ids, first_start, last_start FROM (
+        max(c.start_time) FILTER (WHERE c.role IN (1, 2, 3, 10, 11)), array_agg(c.role)
+      INTO told, traces, span_ids, first_start, last_start, roles FROM (
         SELECT (r.start_time, r.span_id, lower(piece), upper(piece) - 1,
           r.topic_id, r.partition, r.consumer_group_id, r.role, r.trace_id)::trail_private.offset_ranges AS cut,
           r.trace_id, r.span_id, r.start_time, r.role
@@ -93,4 +94,4 @@ BEGIN
   END IF;
 END $$;
 
-COMMENT ON FUNCTION trail_private.gather_offsets IS 'Fetches the spans and ranges that speak of some messages of one partition; is_led: some of them only by their senders; is_unplaced: the topic has handlings whose spans tell no offset; is_odd: there are spans of odd times.';
+COMMENT ON FUNCTION trail_private.gather_offsets IS 'Fetches the spans and ranges that speak of some messages of one partition; is_led: some of them only by their senders; is_unplaced: the topic has handlings whose spans tell no offset; is_odd: there are spans of odd times; roles: of the ranges, before what their senders tell.';

@@ -188,9 +188,9 @@ BEGIN
     END IF;
   END LOOP;
   -- Without an attempt, and without a copy that names its origin, there is none to look for.
-  IF cardinality(handled_offsets) > 0 OR EXISTS (SELECT FROM unnest(got.told) r WHERE r.role = 10) THEN
+  IF cardinality(handled_offsets) > 0 OR 10 = ANY (got.roles) THEN
     FOR copied IN SELECT f.* FROM trail_private.forwards_of(got.gathered, got.told, handled_offsets, handled_groups, handled_traces, handled_spans,
-      handled_from, handled_to, topics, in_partition, got.is_odd) f WHERE only_group IS NULL OR f.consumer_group = only_group
+      handled_from, handled_to, topics, in_topic, in_partition, got.is_odd) f WHERE only_group IS NULL OR f.consumer_group = only_group
     LOOP
       key := copied.message_offset || '/' || copied.consumer_group;
       copy := coalesce(array_position(copied_keys, key), coalesce(cardinality(copied_keys), 0) + 1);
@@ -213,7 +213,7 @@ BEGIN
     SELECT array_agg(f.message_offset || '/' || f.consumer_group), array_agg(f.copied_to) INTO doubted_keys, doubted_to
       FROM (SELECT f.message_offset, f.consumer_group, string_agg(DISTINCT f.to_topic, ', ') AS copied_to
         FROM trail_private.forwards_of('{}', '{}', of_many.offsets, of_many.groups, of_many.traces, of_many.spans,
-          of_many.started_at, of_many.ended_at, topics, in_partition, got.is_odd) f
+          of_many.started_at, of_many.ended_at, topics, in_topic, in_partition, got.is_odd) f
         GROUP BY f.message_offset, f.consumer_group) f;
   END IF;
   IF is_foreign THEN
@@ -228,7 +228,7 @@ BEGIN
     WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition
       AND l.consumer_group_id = -1 AND l.block = ANY (ARRAY(SELECT DISTINCT o / 65536 FROM unnest(offsets) o)) AND NOT l.sampled;
   -- Aborted, held by a session, jumped over, of a batch: few messages have any of these.
-  IF EXISTS (SELECT FROM unnest(got.told) r WHERE r.role IN (6, 8, 9, 13)) THEN
+  IF got.roles && '{6,8,9,13}' THEN
     SELECT hidden + coalesce(range_agg(int8range(r.first_offset, r.last_offset, '[]')) FILTER (WHERE r.role = 6), '{}') INTO hidden
       FROM unnest(got.told) r;
     SELECT array_agg(o.message_offset || '/' || g.name) FILTER (WHERE r.role IN (8, 13)),
@@ -239,7 +239,7 @@ BEGIN
       JOIN trail_private.consumer_groups g ON g.consumer_group_id = r.consumer_group_id
       WHERE r.role IN (8, 9, 13) AND o.message_offset = ANY (offsets);
   END IF;
-  IF tries > 0 AND (got.is_led OR EXISTS (SELECT FROM unnest(got.told) r WHERE r.role = 13)) THEN
+  IF tries > 0 AND (got.is_led OR 13 = ANY (got.roles)) THEN
     SELECT array_agg(t.role ORDER BY t.i) INTO try_roles FROM (
       SELECT x.i, min(r.role) AS role FROM unnest(try_hops) WITH ORDINALITY AS x (hop, i)
       LEFT JOIN unnest(got.told) r ON r.trace_id = (hops[x.hop]).trace_id AND r.span_id = ('x' || (hops[x.hop]).span_id)::bit(64)::bigint
