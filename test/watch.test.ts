@@ -161,7 +161,9 @@ test("a group that was deleted before any look listed it is gone as well, at the
   const sweep = {
     at: new Date(),
     clusterId: "test",
-    topics: [{ topic: cluster, topicUuid: null, logs: [{ partition: 0, logStart: 0n, logEnd: 9n }] }],
+    topics: [
+      { topic: cluster, topicUuid: null, leaderless: [], logs: [{ partition: 0, logStart: 0n, logEnd: 9n }] },
+    ],
     groups: [],
     commits: [],
     way: "consumer_offsets" as const,

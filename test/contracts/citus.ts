@@ -142,7 +142,14 @@ export function citusContract(databases: () => DatabaseMaker): void {
     const sweep = (logStart: bigint, committed: bigint): Sweep => ({
       at,
       clusterId: "broker-1",
-      topics: [{ topic: "orders", topicUuid: null, logs: [{ partition: 0, logStart, logEnd: 100n }] }],
+      topics: [
+        {
+          topic: "orders",
+          topicUuid: null,
+          leaderless: [],
+          logs: [{ partition: 0, logStart, logEnd: 100n }],
+        },
+      ],
       groups: [{ groupId: "billing", state: "Stable", members: 1 }],
       commits: [{ ...commit, committed }],
       way: "poll",

@@ -5,15 +5,17 @@ import { TrailError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { installCodecs } from "./codecs.ts";
 import { letIdleConnectionsSleep } from "./idle-connections.ts";
+import { letStoppedConsumersEnd } from "./stopped-consumer.ts";
 
 /**
  * Connects the store to Kafka: TLS and SASL as configured, kafkajs's words in our log, every codec readable, idle connections
- * asleep. `retries` is how often kafkajs tries again to reach a broker before it says so: 8 times, in a minute, when not given.
+ * asleep, stopped consumers at their end. `retries` is how often kafkajs tries again to reach a broker before it says so: 8 times, in a minute, when not given.
  * Throws `TRAIL_CONFIG` for a file that is no PEM.
  */
 export function createKafka(config: KafkaConfig, log: Log, retries = 8): Kafka {
   installCodecs();
   letIdleConnectionsSleep();
+  letStoppedConsumersEnd();
   const ca = config.ssl && readPem("KAFKA_SSL_CA_FILE", config.ssl.caFile);
   const cert = config.ssl && readPem("KAFKA_SSL_CERT_FILE", config.ssl.certFile);
   const key = config.ssl && readPem("KAFKA_SSL_KEY_FILE", config.ssl.keyFile);

@@ -11,3 +11,10 @@ declare module "kafkajs/src/network/requestQueue/index.js" {
     scheduleCheckPendingRequests: (this: RequestQueue) => void;
   }
 }
+
+declare module "kafkajs/src/consumer/runner.js" {
+  export default class Runner {
+    readonly running: boolean;
+    fetch: (this: Runner, nodeId: string) => Promise<unknown[]>;
+  }
+}

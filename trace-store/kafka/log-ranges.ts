@@ -1,5 +1,5 @@
 import { eachBounded } from "./bounded.ts";
-import type { PrivateCluster } from "./private-cluster.ts";
+import { NO_LEADER, type PrivateCluster } from "./private-cluster.ts";
 
 /** The log of one partition. */
 export interface LogRange {
@@ -24,7 +24,7 @@ type Led = Map<string, number[]>;
  * the ends to each broker. kafkajs's admin client asks topic by topic, and for the metadata of all of them each time it
  * meets a new one: 200 topics are 850 requests that way.
  *
- * Rejects when any one of the topics cannot be read; which one, only asking one by one can tell.
+ * A partition without a leader is left out. Rejects when any one of the topics cannot be read; which one, only asking one by one can tell.
  */
 export async function fetchLogRanges(
   cluster: PrivateCluster,
@@ -63,6 +63,7 @@ function ledByBroker({ brokerPool }: PrivateCluster, topics: ReadonlyMap<string,
   for (const { topic, partitionMetadata } of brokerPool.metadata?.topicMetadata ?? []) {
     if (!topics.has(topic)) continue;
     for (const { partitionId, leader } of partitionMetadata) {
+      if (leader === NO_LEADER) continue;
       const nodeId = String(leader);
       const led: Led = brokers.get(nodeId) ?? new Map();
       brokers.set(nodeId, led.set(topic, [...(led.get(topic) ?? []), partitionId]));

@@ -5,11 +5,18 @@ export interface PrivateConnection {
   send(arguments_: { request: object; response: object }): Promise<Map<string, string>>;
 }
 
+/** A request as kafkajs sends it, and how it reads the answer. */
+export interface PrivateRequest {
+  readonly request: object;
+  readonly response: { parse(answer: PrivateMetadata): Promise<unknown> };
+}
+
 /** One broker. Whatever is asked of it connects it where it is not, also after a disconnect. Rejects on any error code. */
 export interface PrivateBroker {
   readonly connectionPool: PrivateConnection;
   /** By API key, what this broker said that it knows; `null` before it is connected. */
   readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
+  lookupRequest(apiKey: number, versions: object): (asked: object) => PrivateRequest;
   /** Offsets of partitions that it leads: `timestamp` -1 for their ends, -2 for their starts. */
   listOffsets(asked: {
     topics: readonly {
@@ -30,6 +37,9 @@ export interface PrivateBroker {
   }): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
 }
 
+/** Kafka's own way to say that nobody leads a partition now. */
+export const NO_LEADER = -1;
+
 /** What was last told of the whole cluster. */
 export interface PrivateMetadata {
   readonly clusterId: string;
@@ -39,10 +49,16 @@ export interface PrivateMetadata {
   }[];
 }
 
+/** The brokers of a cluster. */
+export interface PrivateBrokerPool {
+  readonly metadata: PrivateMetadata | null;
+  findConnectedBroker(): Promise<PrivateBroker>;
+}
+
 /** kafkajs 2.2.4's own view of a cluster: what its admin client is made of, and cannot be asked for through it. */
 export interface PrivateCluster {
   /** `null` before the first refresh and after a disconnect. */
-  readonly brokerPool: { readonly metadata: PrivateMetadata | null };
+  readonly brokerPool: PrivateBrokerPool;
   connect(): Promise<void>;
   /** Learns brokers, topics and leaders anew: of target topics, or of all of them where there are none. */
   refreshMetadata(): Promise<void>;

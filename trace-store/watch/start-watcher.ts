@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import { openCommitStream, WATCHER_GROUP_PREFIX, type CommitStream } from "./commit-stream.ts";
 import { takeOffice, type Office } from "./election.ts";
 import { positionKey, type Commit } from "./known.ts";
-import { Look, type PositionLook, type Scope } from "./look.ts";
+import { Look, type GroupLook, type PositionLook, type Scope, type TopicLook } from "./look.ts";
 import { TruthWriter } from "./truth-writer.ts";
 
 /** Options of {@link startWatcher}. */
@@ -171,7 +171,7 @@ class Term {
       commits,
       way: this.#stream ? "consumer_offsets" : "poll",
       pollMs: this.#options.pollMs,
-      problem: [unreadTopics(unread), groups.length === 0 ? NO_GROUPS : []].flat().join(" ") || null,
+      problem: problemsOf(topics, unread, groups).join(" ") || null,
     });
     this.#options.log.debug(
       {
@@ -201,8 +201,25 @@ class Term {
 const NO_GROUPS =
   "No consumer group is shown: there is none, or this user may not see them (grant Describe on groups).";
 
-const unreadTopics = (unread: readonly string[]): string[] =>
-  unread.length === 0 ? [] : [`${unread.length} topics could not be read: ${unread.slice(0, 5).join(", ")}.`];
+const NAMED_MAX = 5;
+
+/** What a sweep could not see, in sentences. */
+function problemsOf(
+  topics: readonly TopicLook[],
+  unread: readonly string[],
+  groups: readonly GroupLook[],
+): string[] {
+  const leaderless = topics.flatMap((it) => it.leaderless.map((partition) => `${it.topic}/${partition}`));
+  const named = (names: readonly string[]) =>
+    `${names.slice(0, NAMED_MAX).join(", ")}${names.length > NAMED_MAX ? ", ..." : ""}`;
+  return [
+    ...(leaderless.length > 0
+      ? [`Partitions without a leader: ${leaderless.length}, ${named(leaderless)}.`]
+      : []),
+    ...(unread.length > 0 ? [`Topics that could not be read: ${unread.length}, ${named(unread)}.`] : []),
+    ...(groups.length === 0 ? [NO_GROUPS] : []),
+  ];
+}
 
 /** What a poll found, and what it did not find any more: every listed group was asked. */
 function polledCommits({ known }: TruthWriter, found: readonly PositionLook[]): Commit[] {

@@ -39,6 +39,8 @@ export class TruthWriter {
   #waiting: Commit[] = [];
   /** Groups with offsets that the last sweep did not list: they may have begun while it ran, so the next one decides. */
   #unlisted: ReadonlySet<string> = new Set();
+  /** Partitions without a leader, by topic, as of the last sweep: what is found there later is older. */
+  #leaderless: ReadonlyMap<string, readonly number[]> = new Map();
   readonly #pastLogs = new PastLogs();
 
   private constructor(client: ClientBase, cluster: string, known: Known) {
@@ -150,9 +152,11 @@ export class TruthWriter {
         if (was?.logStart === log.logStart && was.logEnd === logEnd) continue;
         at.logs.set(log.partition, { ...log, logEnd });
         // A partition that was not there before: all of it was appended under the watcher's eyes.
-        changed.push({ at, log: { ...log, logEnd }, firstEnd: known.hasHistory ? log.logStart : logEnd });
+        const isNew = known.hasHistory && !this.#leaderless.get(topic)?.includes(log.partition);
+        changed.push({ at, log: { ...log, logEnd }, firstEnd: isNew ? log.logStart : logEnd });
       }
     }
+    this.#leaderless = new Map(sweep.topics.map(({ topic, leaderless }) => [topic, leaderless]));
     if (lives.length > 0) {
       await this.#client.query(sql.LIVES, [
         lives.map((it) => it.name),
