@@ -10,7 +10,8 @@ const IN_FLIGHT_BYTES_MAX = 2_097_152;
 /**
  * Copies rows into `target` (a table and its columns): `put` appends one to the buffer.
  *
- * The rows go out in pieces while the next ones are encoded, so that our work and Postgres's overlap.
+ * The rows go out in pieces while the next ones are encoded, so that our work and Postgres's overlap. `whileWaiting` is
+ * called when all of them are on their way and Postgres is still at it.
  */
 export async function copyInto<T>(
   client: ClientBase,
@@ -18,6 +19,7 @@ export async function copyInto<T>(
   copy: CopyBuffer,
   rows: Iterable<T>,
   put: (row: T) => void,
+  whileWaiting?: () => void,
 ): Promise<void> {
   const sql = `COPY ${target} FROM STDIN (FORMAT binary)`;
   const stream = client.query(copyFrom(sql, { highWaterMark: IN_FLIGHT_BYTES_MAX }));
@@ -44,6 +46,11 @@ export async function copyInto<T>(
     stream.destroy(cause instanceof Error ? cause : new Error(String(cause)));
     await done.catch(() => undefined);
     throw cause;
+  }
+  if (whileWaiting !== undefined && fault === undefined) {
+    // Or the last piece would only leave afterwards.
+    await setImmediate();
+    whileWaiting();
   }
   await done;
   copy.arrived();

@@ -10,6 +10,18 @@ const HELD_MS_MAX = 2_000;
 /** Held writes that are united at once, at most: what indexers left behind that are gone comes in pieces. */
 const UNITED_WRITES_MAX = 128;
 
+/** What one write tells: as entries, to be united, and spelled, to be held. */
+export interface ToldEntries {
+  readonly entries: readonly LedgerEntry[];
+  readonly json: string;
+}
+
+/** Puts ids to what a write tells. Both forms, whichever will be wanted: it is done while Postgres is busy with the spans. */
+export function toldEntries(marks: LedgerMarks, names: Dictionaries): ToldEntries {
+  const entries = marks.entries(names);
+  return { entries, json: JSON.stringify(entries) };
+}
+
 /**
  * Keeps the ledger: which offsets the spans of each write tell of.
  *
@@ -26,13 +38,11 @@ export class Ledger {
    */
   async write(
     client: ClientBase,
-    marks: LedgerMarks,
-    names: Dictionaries,
+    { entries, json }: ToldEntries,
     isMoreWaiting: boolean,
   ): Promise<() => void> {
-    const entries = marks.entries(names);
     if (isMoreWaiting && !this.#isDue()) {
-      if (entries.length > 0) await hold(client, entries);
+      if (entries.length > 0) await hold(client, json);
       return () => this.#held();
     }
     // What another write commits from here on may not be seen, and stays counted.
@@ -97,9 +107,9 @@ async function uniteSome(client: ClientBase): Promise<boolean> {
 }
 
 /** As text, which Postgres only has to keep: as arrays of its own types they took 20 ms to read for 5,000 spans. */
-async function hold(client: ClientBase, entries: readonly LedgerEntry[]): Promise<void> {
+async function hold(client: ClientBase, json: string): Promise<void> {
   // A mark beyond the limit is judged again when it is united: its bounds alone would not say that they are.
-  await client.query("INSERT INTO trail_private.ledger_marks (marks) VALUES ($1)", [JSON.stringify(entries)]);
+  await client.query("INSERT INTO trail_private.ledger_marks (marks) VALUES ($1)", [json]);
 }
 
 /** Takes away what is held, but for what another indexer is uniting just now. */

@@ -34,14 +34,16 @@ export interface SpanEncoding {
   readonly names: Dictionaries;
 }
 
-/** Copies spans straight into their table; all of them are inserted, or 23505 is thrown. */
+/** Copies spans straight into their table; all of them are inserted, or 23505 is thrown. `whileWaiting`: see {@link copyInto}. */
 export async function copySpans(
   client: ClientBase,
   encoding: SpanEncoding,
   tables: SpanTables,
   rows: readonly SpanRow[],
+  whileWaiting?: () => void,
 ): Promise<readonly SpanRow[]> {
-  await copyInto(client, `${tables.spans} (${SPAN_COLUMNS})`, encoding.copy, rows, putting(encoding));
+  const target = `${tables.spans} (${SPAN_COLUMNS})`;
+  await copyInto(client, target, encoding.copy, rows, putting(encoding), whileWaiting);
   return rows;
 }
 

@@ -4,7 +4,7 @@ import { type SpanRow } from "../span/span-row.ts";
 import type { WriteResult } from "./batch.ts";
 import { moveSourcesOn } from "./fence.ts";
 import { type Incarnations } from "./incarnations.ts";
-import { type Ledger } from "./ledger.ts";
+import { type Ledger, type ToldEntries, toldEntries } from "./ledger.ts";
 import { noteLateSpans } from "./late-spans.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { type Quarantine } from "./quarantine.ts";
@@ -34,6 +34,8 @@ export interface WriteManner {
   readonly isStaged: boolean;
   /** Tells whether another batch is on its way beside this one, or follows at once. */
   readonly isMoreWaiting: () => boolean;
+  /** Called when Postgres has all spans and is still at them: whatever is to be done beside this write costs no time here. */
+  readonly whileWaiting: () => void;
 }
 
 /** Slices changed between the look at them and the write: nothing was written, look again. */
@@ -57,7 +59,7 @@ export async function writeOnce(
   encoding: SpanEncoding,
   context: WriteContext,
   given: Prepared,
-  { isStaged, isMoreWaiting }: WriteManner,
+  { isStaged, isMoreWaiting, whileWaiting }: WriteManner,
 ): Promise<WriteResult> {
   const { slices, incarnations, quarantine, ledger } = context;
   await encoding.names.lookUp(client, given.parts);
@@ -68,7 +70,12 @@ export async function writeOnce(
   await client.query("BEGIN");
   const { passed, fenced } = await moveSourcesOn(client, fresh.parts);
   const batch = fenced.length === 0 ? fresh : prepare(passed, context);
-  let stored = await writeSpans(client, encoding, IN_SLICES, batch.inSlices, isStaged);
+  let told: ToldEntries | undefined;
+  const tell = (): ToldEntries => (told ??= toldEntries(batch.marks, encoding.names));
+  let stored = await writeSpans(client, encoding, IN_SLICES, batch.inSlices, isStaged, () => {
+    tell();
+    whileWaiting();
+  });
   if (batch.oddTimes.length > 0) {
     await refuseIfSliced(client, slices, batch.oddTimes);
     stored += await writeSpans(client, encoding, ODD_TIMES, batch.oddTimes, true);
@@ -80,7 +87,7 @@ export async function writeOnce(
     passed.flatMap((part) => part.released ?? []),
   );
   await quarantine.keep(client, quarantined);
-  const kept = await ledger.write(client, batch.marks, encoding.names, isMoreWaiting());
+  const kept = await ledger.write(client, tell(), isMoreWaiting());
   await commit(client);
   kept();
   await ledger.uniteRest(client, isMoreWaiting);
@@ -99,11 +106,12 @@ async function writeSpans(
   tables: SpanTables,
   rows: readonly SpanRow[],
   isStaged: boolean,
+  whileWaiting?: () => void,
 ): Promise<number> {
   if (rows.length === 0) return 0;
   const inserted = isStaged
     ? await insertSpans(client, encoding, tables, rows)
-    : await copySpans(client, encoding, tables, rows);
+    : await copySpans(client, encoding, tables, rows, whileWaiting);
   await copyLinks(client, encoding, tables, inserted, isStaged);
   await copyRanges(client, encoding, tables, inserted, isStaged);
   return inserted.length;

@@ -33,6 +33,7 @@ interface Progress {
   settled: WriteResult;
   isStaged: boolean;
   readonly isMoreWaiting: () => boolean;
+  readonly whileWaiting: () => void;
   isCommitUnanswered: boolean;
 }
 
@@ -49,6 +50,7 @@ export async function writeUntilDone(
   options: {
     readonly isStaged: boolean;
     readonly isMoreWaiting: () => boolean;
+    readonly whileWaiting: () => void;
     readonly observer: WriteObserver;
     readonly signal: AbortSignal | undefined;
   },
@@ -59,6 +61,7 @@ export async function writeUntilDone(
     settled: NOTHING_WRITTEN,
     isStaged: options.isStaged,
     isMoreWaiting: options.isMoreWaiting,
+    whileWaiting: options.whileWaiting,
     isCommitUnanswered: false,
   };
   const backoff = new Backoff(50, TRANSIENT_PAUSE_MAX_MS);

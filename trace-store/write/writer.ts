@@ -1,3 +1,4 @@
+import { Ahead } from "./ahead.ts";
 import { WriterClosed, type WriteBatch, type WriteResult } from "./batch.ts";
 import { DEFAULT_DICTIONARY_CAPS, type DictionaryCaps } from "./dictionaries.ts";
 import { Incarnations } from "./incarnations.ts";
@@ -52,6 +53,7 @@ export class Writer {
   readonly #sessions: readonly Session[];
   readonly #idle: Session[];
   readonly #waiting: ((session: Session) => void)[] = [];
+  readonly #ahead = new Ahead();
   readonly #onProblem: WriterOptions["onProblem"];
   readonly #problems = new Map<Session, string>();
   /** For each of the last batches, whether it met a duplicate. */
@@ -130,15 +132,15 @@ export class Writer {
 
   async #write(batch: WriteBatch): Promise<WriteResult> {
     this.#closing.signal.throwIfAborted();
-    // Before a connection is free, so that it never waits for us.
-    const prepared = this.#prepared(batch);
+    const prepared = this.#ahead.add(() => this.#prepared(batch));
     const session =
       this.#idle.pop() ?? (await new Promise<Session>((resolve) => this.#waiting.push(resolve)));
     let isFallback = false;
     try {
-      const result = await writeUntilDone(session, this.#context, prepared, {
+      const result = await writeUntilDone(session, this.#context, prepared(), {
         isStaged: this.#recent.filter(Boolean).length > WINDOW_BATCHES * STAGED_SHARE,
         isMoreWaiting: () => batch.isMoreWaiting === true || this.#inHand.size > 1,
+        whileWaiting: () => this.#ahead.doOne(),
         signal: this.#closing.signal,
         observer: {
           metDuplicate: () => (isFallback = true),
