@@ -9,6 +9,7 @@ import type { SpanRow } from "../../trace-store/span/span-row.ts";
 import { assertReadable } from "../../trace-store/write/readable-json.ts";
 import { TracesData } from "./otlp-schema.ts";
 import { bigintOf, bytesOf, hexOf, list, Reading, strictUtf8, type Json, type Wire } from "./otlp-values.ts";
+import { wholeOf } from "./whole-attributes.ts";
 
 /**
  * What a request should become, said slowly and clearly over protobufjs. It shares names of attributes and
@@ -259,13 +260,8 @@ export function actualOf(decoded: Decoded): Expected {
       const held = shared === null ? [attributes] : [attributes, "\0", shared];
       if (held.reduce((sum, it) => sum.update(it), createHash("sha256")).digest("hex") !== hash)
         throw new Error("wrong resource hash");
-      const detail = row.detail ?? shared;
-      return {
-        ...row,
-        attributes: parse(row.attributes),
-        detail: detail && parse(detail),
-        resource: parse(attributes),
-      };
+      for (const json of [row.attributes, row.detail, shared]) if (json !== null) parse(json);
+      return { ...row, ...(wholeOf(row) as { attributes: Json; detail: Json }), resource: parse(attributes) };
     }),
     rejected: decoded.rejected.map(({ reason }) => ({ reason })),
   };

@@ -3,6 +3,7 @@ import { ATTRIBUTES_MAX, COMPOSITE_BYTES_MAX, DEPTH_MAX, KEY_BYTES_MAX, TEXT_BYT
 import { Fact, factNamed, type Facts, type FactValue } from "./facts.ts";
 import { Interner } from "./interner.ts";
 import type { JsonWriter } from "./json-writer.ts";
+import { type Shareable, shareableNamed } from "./shareable.ts";
 import { cutText, Mark, REPLACEMENT, withoutNul, type Marks } from "./sanitise.ts";
 import type { WireReader } from "./wire-reader.ts";
 
@@ -33,6 +34,12 @@ function isVaried(fact: Fact): boolean {
 const KEY_SLOTS = 2_048;
 const TEXT_SLOTS = 4_096;
 
+/** What is known of an attribute by its name alone. */
+interface KnownName {
+  readonly fact: Fact;
+  readonly shareable: Shareable | null;
+}
+
 /** A text, and what had to be changed about it. */
 interface DecodedText {
   readonly text: string;
@@ -55,9 +62,10 @@ function decodeText(bytes: Buffer, start: number, end: number): DecodedText {
 export class AttributeDecoder {
   readonly marks: Marks;
   readonly #reader: WireReader;
-  readonly #facts = new Interner<Fact>(KEY_SLOTS, (bytes, start, end) =>
-    factNamed(decodeText(bytes, start, end).text),
-  );
+  readonly #names = new Interner<KnownName>(KEY_SLOTS, (bytes, start, end) => {
+    const { text } = decodeText(bytes, start, end);
+    return { fact: factNamed(text), shareable: shareableNamed(text) };
+  });
   readonly #texts = new Interner<DecodedText>(TEXT_SLOTS, decodeText);
   #keyStart = 0;
   #keyEnd = 0;
@@ -81,11 +89,20 @@ export class AttributeDecoder {
     return cutText(text, lengthMax);
   }
 
-  /** Writes the KeyValue at the reader as `"key":value`, and its fact, if it has one, into `facts`. */
-  attribute(json: JsonWriter, facts: Facts): void {
+  /**
+   * Writes the KeyValue at the reader as `"key":value`, and its fact, if it has one, into `facts`. Returns what its name
+   * says of sharing it.
+   */
+  attribute(json: JsonWriter, facts: Facts): Shareable | null {
     const written = this.#keyValue(json, 0);
-    const fact = this.#facts.get(this.#reader.bytes, this.#keyStart, this.#keyEnd);
+    const { fact, shareable } = this.#names.get(this.#reader.bytes, this.#keyStart, this.#keyEnd);
     if (fact !== Fact.none) facts.set(fact, this.#factValue(fact, written, json));
+    return shareable;
+  }
+
+  /** Where the value of the last attribute begins in its JSON. */
+  get valueStart(): number {
+    return this.#valueStart;
   }
 
   #keyValue(json: JsonWriter, depth: number): Written {

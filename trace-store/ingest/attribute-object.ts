@@ -2,6 +2,7 @@ import type { AttributeDecoder } from "./attribute-decoder.ts";
 import { ATTRIBUTES_MAX, OBJECT_BYTES_MAX } from "./bounds.ts";
 import type { Facts } from "./facts.ts";
 import type { JsonWriter } from "./json-writer.ts";
+import type { SharedAttributes } from "./shared-attributes.ts";
 
 /** Writes attributes, as they come, into one JSON object of bounded length, and counts those that do not fit. */
 export class AttributeObject {
@@ -28,12 +29,13 @@ export class AttributeObject {
     this.#json.raw("{");
   }
 
-  /** Reads the KeyValue at the reader. One that is left out is read all the same: it may say where a message lies. */
-  add(facts: Facts): void {
+  /** Reads the KeyValue at the reader. One that is left out is read all the same: it may say where a message lies. Told of to `shared`. */
+  add(facts: Facts, shared?: SharedAttributes): void {
     const json = this.#json;
     const before = json.length;
-    this.#decoder.attribute(json, facts);
+    const shareable = this.#decoder.attribute(json, facts);
     if (this.#count < ATTRIBUTES_MAX && json.length - this.#start < OBJECT_BYTES_MAX) {
+      if (shareable !== null) shared?.note(shareable, before, this.#decoder.valueStart, json.length);
       this.#count++;
       return;
     }

@@ -9,6 +9,7 @@ import { isSpanId, isTraceId } from "./ids.ts";
 import { JsonWriter } from "./json-writer.ts";
 import { normalise } from "./normalise.ts";
 import type { Origin, Scope } from "./origin.ts";
+import { SharedAttributes } from "./shared-attributes.ts";
 import { Mark, storableTimes, type Marks } from "./sanitise.ts";
 import type { Slab } from "./slab.ts";
 import { SpanParts } from "./span-parts.ts";
@@ -50,6 +51,7 @@ export class SpanDecoder {
   readonly #json: JsonWriter;
   readonly #object: AttributeObject;
   readonly #facts = new Facts();
+  readonly #shared = new SharedAttributes();
   readonly #parts: SpanParts;
   readonly #detail: DetailWriter;
 
@@ -107,6 +109,7 @@ export class SpanDecoder {
     this.#json.length = 0;
     this.#marks.begin(origin.marks | scope.marks);
     this.#facts.clear();
+    this.#shared.clear();
     this.#parts.clear();
     this.#detail.begin(origin.resource, scope.json);
   }
@@ -120,7 +123,7 @@ export class SpanDecoder {
       const tag = reader.tag();
       switch (tag) {
         case ATTRIBUTE:
-          this.#object.add(this.#facts);
+          this.#object.add(this.#facts, this.#shared);
           break;
         case TRACE_ID:
           row.traceId = this.#hex();
@@ -202,10 +205,11 @@ export class SpanDecoder {
     row.links = parts.links;
     marks.add(times.marks);
     if (this.#facts.isAny) marks.add(normalise(row, this.#facts, parts, scope.name));
-    row.attributes = slab.keep(this.#json.bytes, 0, this.#json.length);
     this.#detail.droppedAttributes += this.#object.dropped;
     row.detail = this.#detail.end(parts, slab);
     row.resource = this.#detail.resource;
+    if (row.detail === null) row.resource = this.#shared.take(row, row.resource, this.#json);
+    row.attributes = slab.keep(this.#json.bytes, 0, this.#json.length);
   }
 
   #hex(): string {

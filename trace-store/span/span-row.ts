@@ -6,7 +6,10 @@ export interface ResourceRow {
   readonly hash: string;
   /** UTF-8 JSON object, already sanitised. */
   readonly attributes: Buffer;
-  /** The detail of the spans whose own is `null`: scope and flags, which most spans of a scope have in common. */
+  /**
+   * The detail of the spans whose own is `null`: scope and flags, which most spans of a scope have in common. Beside them
+   * `attributes` that the spans have in common, and `columns`: from a column to the attribute that it holds.
+   */
   readonly detail: Buffer | null;
 }
 
@@ -69,7 +72,7 @@ export interface SpanRow {
   /** Offsets directly before this one that hold no visible message. */
   voidBefore: number | null;
 
-  /** UTF-8 JSON object of all attributes as they came. */
+  /** UTF-8 JSON object of the attributes as they came, but for those that the resource's detail says how to give back. */
   attributes: Buffer;
   /** True where ingest wrote `attributes` itself, as jsonb takes them. What others wrote is looked through before it is stored. */
   isReadable: boolean;

@@ -1,6 +1,7 @@
 -- Spans and hops with names for ids, NULL where a name found no room in its dictionary. On Citus, citus/13_names.sql instead.
 CREATE OR REPLACE VIEW trail_private.named_spans AS
-SELECT s.*, v.name AS service_name, n.name, t.cluster, t.name AS topic_name, g.name AS group_name, r.attributes AS resource_attributes, r.detail AS resource_detail
+SELECT s.*, v.name AS service_name, n.name, t.cluster, t.name AS topic_name, g.name AS group_name, r.attributes AS resource_attributes,
+  coalesce(s.detail, r.detail) AS whole_detail
 FROM trail_private.all_spans s
 LEFT JOIN trail_private.services v ON v.service_id = s.service_id
 LEFT JOIN trail_private.span_names n ON n.span_name_id = s.span_name_id

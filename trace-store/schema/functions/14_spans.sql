@@ -19,9 +19,19 @@ SELECT
   s.message_key,
   s.message_id,
   s.attempt,
-  s.attributes::jsonb AS attributes,
+  -- What the span says itself, what it has in common with others, and what its columns hold (ingest/shared-attributes.ts).
+  CASE WHEN s.whole_detail ? 'columns' THEN
+    s.attributes::jsonb || (s.whole_detail -> 'attributes') || (jsonb_build_object(
+      coalesce(s.whole_detail -> 'columns' ->> 'partition', ''), s.partition,
+      coalesce(s.whole_detail -> 'columns' ->> 'partition_text', ''), s.partition::text,
+      coalesce(s.whole_detail -> 'columns' ->> 'message_offset', ''), s.message_offset,
+      coalesce(s.whole_detail -> 'columns' ->> 'message_offset_text', ''), s.message_offset::text,
+      coalesce(s.whole_detail -> 'columns' ->> 'message_key', ''), s.message_key,
+      coalesce(s.whole_detail -> 'columns' ->> 'message_id', ''), s.message_id) - '')
+    ELSE s.attributes::jsonb END AS attributes,
   coalesce(s.resource_attributes, s.detail -> 'inline_resource') AS resource,
-  coalesce(s.detail, s.resource_detail) AS detail,
+  CASE WHEN s.whole_detail ? 'columns' THEN nullif(s.whole_detail - '{attributes,columns}'::text[], '{}')
+    ELSE s.whole_detail END AS detail,
   replace(s.trace_id::text, '-', '') AS trace_hex,
   (extract(epoch FROM s.start_time) * 1000000)::bigint * 1000 + s.start_ns AS start_unix_nano,
   s.duration_ns

@@ -9,7 +9,7 @@ SELECT s.*,
   (SELECT t.name FROM trail_private.topics t WHERE t.topic_id = s.topic_id) AS topic_name,
   (SELECT g.name FROM trail_private.consumer_groups g WHERE g.consumer_group_id = s.consumer_group_id) AS group_name,
   (SELECT r.attributes FROM trail_private.resources r WHERE r.resource_id = s.resource_id) AS resource_attributes,
-  (SELECT r.detail FROM trail_private.resources r WHERE r.resource_id = s.resource_id) AS resource_detail
+  coalesce(s.detail, (SELECT r.detail FROM trail_private.resources r WHERE r.resource_id = s.resource_id)) AS whole_detail
 FROM trail_private.all_spans s;
 
 CREATE OR REPLACE VIEW trail_private.named_hops AS
