@@ -4,6 +4,7 @@ import { Fact, factNamed, type Facts, type FactValue } from "./facts.ts";
 import { Interner } from "./interner.ts";
 import type { JsonWriter } from "./json-writer.ts";
 import { type Shareable, shareableNamed } from "./shareable.ts";
+import { type SeenText, seenText } from "./shared-sets.ts";
 import { cutText, Mark, REPLACEMENT, withoutNul, type Marks } from "./sanitise.ts";
 import type { WireReader } from "./wire-reader.ts";
 
@@ -41,16 +42,18 @@ interface KnownName {
 }
 
 /** A text, and what had to be changed about it. */
-interface DecodedText {
+interface DecodedText extends SeenText {
   readonly text: string;
   readonly marks: number;
 }
 
 function decodeText(bytes: Buffer, start: number, end: number): DecodedText {
   const text = withoutNul(bytes.toString("utf8", start, end));
-  if (!text.includes(REPLACEMENT)) return { text, marks: 0 };
+  const { number } = seenText();
+  if (!text.includes(REPLACEMENT)) return { text, marks: 0, number };
   const source = bytes.subarray(start, end);
-  return { text, marks: (isUtf8(source) ? 0 : Mark.invalidUtf8) | (source.includes(0) ? Mark.nul : 0) };
+  const marks = (isUtf8(source) ? 0 : Mark.invalidUtf8) | (source.includes(0) ? Mark.nul : 0);
+  return { text, marks, number };
 }
 
 /**
@@ -61,15 +64,18 @@ function decodeText(bytes: Buffer, start: number, end: number): DecodedText {
  */
 export class AttributeDecoder {
   readonly marks: Marks;
+  /** Of the last attribute: where its value begins in its JSON, and the value where it is a text that has come before. */
+  valueStart = 0;
+  seenText: SeenText | null = null;
   readonly #reader: WireReader;
   readonly #names = new Interner<KnownName>(KEY_SLOTS, (bytes, start, end) => {
     const { text } = decodeText(bytes, start, end);
     return { fact: factNamed(text), shareable: shareableNamed(text) };
   });
+  readonly #seen = new Interner<SeenText>(TEXT_SLOTS, seenText);
   readonly #texts = new Interner<DecodedText>(TEXT_SLOTS, decodeText);
   #keyStart = 0;
   #keyEnd = 0;
-  #valueStart = 0;
   /** The last scalar: a value, or a text still on the wire. */
   #scalar: number | bigint | boolean | null = null;
   #textStart = 0;
@@ -89,20 +95,17 @@ export class AttributeDecoder {
     return cutText(text, lengthMax);
   }
 
-  /**
-   * Writes the KeyValue at the reader as `"key":value`, and its fact, if it has one, into `facts`. Returns what its name
-   * says of sharing it.
-   */
+  /** Writes the KeyValue at the reader as `"key":value`, and its fact, if any, into `facts`. Returns what its name says of sharing it. */
   attribute(json: JsonWriter, facts: Facts): Shareable | null {
     const written = this.#keyValue(json, 0);
     const { fact, shareable } = this.#names.get(this.#reader.bytes, this.#keyStart, this.#keyEnd);
+    this.seenText = null;
     if (fact !== Fact.none) facts.set(fact, this.#factValue(fact, written, json));
+    else if (shareable !== null && written === Written.scalar && this.#textEnd >= 0) {
+      const text = this.#seen.get(this.#reader.bytes, this.#textStart, this.#textEnd);
+      if (this.#seen.isRemembered) this.seenText = text;
+    }
     return shareable;
-  }
-
-  /** Where the value of the last attribute begins in its JSON. */
-  get valueStart(): number {
-    return this.#valueStart;
   }
 
   #keyValue(json: JsonWriter, depth: number): Written {
@@ -116,7 +119,7 @@ export class AttributeDecoder {
     json.utf8(reader.bytes, keyStart, this.#cut(keyStart, keyEnd, KEY_BYTES_MAX));
     json.raw(":");
     const valueStart = json.length;
-    if (depth === 0) this.#valueStart = valueStart;
+    if (depth === 0) this.valueStart = valueStart;
     let written: Written = Written.nothing;
     reader.at = start;
     while (reader.at < reader.end) {
@@ -243,7 +246,7 @@ export class AttributeDecoder {
       if (written === Written.nothing) json.raw("null");
       reader.leave(outer);
     }
-    if (json.length - this.#valueStart <= COMPOSITE_BYTES_MAX) return;
+    if (json.length - this.valueStart <= COMPOSITE_BYTES_MAX) return;
     json.length = before;
     this.marks.add(Mark.cut);
   }
@@ -266,15 +269,14 @@ export class AttributeDecoder {
   }
 
   #factValue(fact: Fact, written: Written, json: JsonWriter): FactValue {
-    if (written === Written.array) return strings(json, this.#valueStart);
+    if (written === Written.array) return strings(json, this.valueStart);
     if (written !== Written.scalar) return null;
     if (this.#textEnd < 0) return this.#scalar;
     const { bytes } = this.#reader;
-    return this.#decoded(
-      isVaried(fact)
-        ? decodeText(bytes, this.#textStart, this.#textEnd)
-        : this.#texts.get(bytes, this.#textStart, this.#textEnd),
-    );
+    if (isVaried(fact)) return this.#decoded(decodeText(bytes, this.#textStart, this.#textEnd));
+    const text = this.#texts.get(bytes, this.#textStart, this.#textEnd);
+    if (this.#texts.isRemembered) this.seenText = text;
+    return this.#decoded(text);
   }
 
   #decoded({ text, marks }: DecodedText): string {
@@ -283,7 +285,7 @@ export class AttributeDecoder {
   }
 }
 
-/** Reads back an array that was just written: a rare one, so the second reading costs nothing. */
+/** Reads back an array that was just written: a rare one. */
 function strings(json: JsonWriter, start: number): string[] {
   const elements = JSON.parse(json.bytes.toString("utf8", start, json.length)) as unknown[];
   return elements.filter((element) => typeof element === "string");

@@ -35,7 +35,9 @@ export class AttributeObject {
     const before = json.length;
     const shareable = this.#decoder.attribute(json, facts);
     if (this.#count < ATTRIBUTES_MAX && json.length - this.#start < OBJECT_BYTES_MAX) {
-      if (shareable !== null) shared?.note(shareable, before, this.#decoder.valueStart, json.length);
+      if (shareable !== null && shared !== undefined) {
+        shared.note(shareable, this.#decoder.seenText, before, this.#decoder.valueStart, json.length);
+      }
       this.#count++;
       return;
     }

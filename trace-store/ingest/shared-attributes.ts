@@ -2,25 +2,19 @@ import { createHash } from "node:crypto";
 import type { ResourceRow, SpanRow } from "../span/span-row.ts";
 import type { JsonWriter } from "./json-writer.ts";
 import type { GivingColumn, Shareable } from "./shareable.ts";
-import { SharedSets } from "./shared-sets.ts";
+import { type SeenText, type SetKey, SharedSets } from "./shared-sets.ts";
 
 /** More than there are names; one that comes twice on a span ends the sharing. */
 const PIECES_MAX = 32;
-/** Of a longer value the whole attribute stays in the row. */
-const VALUE_BYTES_MAX = 160;
 const RESOURCE_BYTES_MAX = 2_048;
-/** Values that were seen lately, by their hash: one that comes for the first time may be one that never comes again. */
-const SEEN_SLOTS = 8_192;
 /** Numbers are exact up to so many. */
 const DIGITS_MAX = 15;
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const ZERO = 0x30;
 
-/** What becomes of a piece. The last two stand in a set's key, where a JSON string begins with a quote. */
+/** What becomes of a piece. */
 const Fate = { stays: 0, shared: 1, number: 2, text: 3 } as const;
 type Fate = (typeof Fate)[keyof typeof Fate];
 
@@ -34,14 +28,18 @@ type Fate = (typeof Fate)[keyof typeof Fate];
  */
 export class SharedAttributes {
   readonly #sets = new SharedSets();
-  readonly #seen = new Int32Array(SEEN_SLOTS);
   readonly #pieces: (Shareable | null)[] = Array.from({ length: PIECES_MAX }, () => null);
+  readonly #texts: (SeenText | null)[] = Array.from({ length: PIECES_MAX }, () => null);
   readonly #fates = new Uint8Array(PIECES_MAX);
   /** Where each piece begins (with its comma), where its value does, and where it ends. */
   readonly #froms = new Int32Array(PIECES_MAX);
   readonly #values = new Int32Array(PIECES_MAX);
   readonly #tos = new Int32Array(PIECES_MAX);
-  readonly #key = new Uint8Array(PIECES_MAX * (VALUE_BYTES_MAX + 64));
+  readonly #key: SetKey = {
+    codes: Array.from({ length: PIECES_MAX }, () => 0),
+    texts: Array.from({ length: PIECES_MAX }, () => null),
+    length: 0,
+  };
   #count = 0;
   #names = 0;
   #isTwice = false;
@@ -51,8 +49,8 @@ export class SharedAttributes {
     this.#isTwice = false;
   }
 
-  /** Notes an attribute that was written from `from` to `to`, its value from `value` on. */
-  note(piece: Shareable, from: number, value: number, to: number): void {
+  /** Notes an attribute that was written from `from` to `to`, its value from `value` on; `text` where that is one which may come again. */
+  note(piece: Shareable, text: SeenText | null, from: number, value: number, to: number): void {
     const bit = 1 << piece.index;
     // Of two the last one counts, and which was the last one would be forgotten.
     if ((this.#names & bit) !== 0 || this.#count === PIECES_MAX) {
@@ -62,6 +60,7 @@ export class SharedAttributes {
     this.#names |= bit;
     const at = this.#count++;
     this.#pieces[at] = piece;
+    this.#texts[at] = text;
     this.#froms[at] = from;
     this.#values[at] = value;
     this.#tos[at] = to;
@@ -73,53 +72,40 @@ export class SharedAttributes {
    */
   take(row: SpanRow, base: ResourceRow, json: JsonWriter): ResourceRow {
     if (this.#count === 0 || this.#isTwice || base.attributes.length > RESOURCE_BYTES_MAX) return base;
-    const length = this.#choose(row, json.bytes);
-    if (length === 0) return base;
-    let resource = this.#sets.find(base, this.#key, length);
+    this.#choose(row, json.bytes);
+    if (this.#key.length === 0) return base;
+    let resource = this.#sets.find(base, this.#key);
     if (resource === null) {
       if (!this.#sets.isDue) return base;
       resource = this.#resource(base, json.bytes);
-      this.#sets.hold(this.#key.slice(0, length), resource);
+      this.#sets.hold(this.#key, resource);
     }
     this.#cut(json);
     return resource;
   }
 
-  /** Decides what becomes of each piece; returns the length of the key of what is taken. */
-  #choose(row: SpanRow, bytes: Uint8Array): number {
+  /** Decides what becomes of each piece, and puts together the key of what is taken. */
+  #choose(row: SpanRow, bytes: Uint8Array): void {
     const key = this.#key;
     let length = 0;
     let given = 0;
     for (let at = 0; at < this.#count; at += 1) {
-      const { column, index, columnBit } = this.#pieces[at] as Shareable;
-      const [value, to] = [this.#values[at] as number, this.#tos[at] as number];
+      const { column, columnBit, index } = this.#pieces[at] as Shareable;
+      const text = this.#texts[at] as SeenText | null;
       let fate: Fate = Fate.stays;
       if (column === null) {
-        if (this.#isRepeated(index, bytes, value, to)) fate = Fate.shared;
-      } else if ((given & columnBit) === 0) fate = fateOf(row, column, bytes, value, to);
+        if (text !== null) fate = Fate.shared;
+      } else if ((given & columnBit) === 0) {
+        fate = fateOf(row, column, bytes, this.#values[at] as number, this.#tos[at] as number);
+      }
       this.#fates[at] = fate;
       if (fate === Fate.stays) continue;
-      if (fate === Fate.shared) {
-        for (let i = nameAt(bytes, this.#froms[at] as number); i < to; i += 1)
-          key[length++] = bytes[i] as number;
-      } else {
-        given |= columnBit;
-        key[length++] = fate;
-        key[length++] = index;
-      }
+      if (fate !== Fate.shared) given |= columnBit;
+      key.codes[length] = index * 4 + fate;
+      key.texts[length] = fate === Fate.shared ? text : null;
+      length += 1;
     }
-    return length;
-  }
-
-  #isRepeated(index: number, bytes: Uint8Array, start: number, end: number): boolean {
-    if (bytes[start] !== QUOTE || end - start > VALUE_BYTES_MAX) return false;
-    let hash = FNV_OFFSET ^ index;
-    for (let i = start; i < end; i += 1) hash = Math.imul(hash ^ (bytes[i] as number), FNV_PRIME);
-    hash ^= hash >>> 15;
-    const slot = hash & (SEEN_SLOTS - 1);
-    if (this.#seen[slot] === hash) return true;
-    this.#seen[slot] = hash;
-    return false;
+    key.length = length;
   }
 
   #resource(base: ResourceRow, bytes: Uint8Array): ResourceRow {
@@ -159,7 +145,8 @@ export class SharedAttributes {
         this.#tos[at] as number,
         next < this.#count ? (this.#froms[next] as number) : json.length,
       ];
-      bytes.copyWithin(length, from, to);
+      // Pieces that are taken mostly lie side by side.
+      if (to > from) bytes.copyWithin(length, from, to);
       length += to - from;
     }
     // What was first is gone, and the comma behind it is left.
@@ -192,7 +179,7 @@ function fateOf(row: SpanRow, column: GivingColumn, bytes: Uint8Array, start: nu
 
 /** True where JSON's bytes between the quotes are the text: ASCII, and nothing escaped. */
 function isSame(text: string, bytes: Uint8Array, start: number, end: number): boolean {
-  if (text.length !== end - start || text.length > VALUE_BYTES_MAX) return false;
+  if (text.length !== end - start) return false;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
     if (code !== bytes[start + i] || code > 0x7f || code === BACKSLASH) return false;

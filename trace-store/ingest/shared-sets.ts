@@ -5,9 +5,30 @@ const SLOTS = 8_192;
 const SETS_OF_ONE_MAX = 128;
 const FNV_PRIME = 0x01000193;
 
+/** A text that came before: the same object each time. */
+export interface SeenText {
+  /** Its own number, but for those made four billion texts apart. */
+  readonly number: number;
+}
+
+let textsSeen = 0;
+
+/** One more text. */
+export function seenText(): SeenText {
+  textsSeen = (textsSeen + 1) | 0;
+  return { number: textsSeen };
+}
+
+/** What tells one set from another: of each attribute a code, and the text that it shares. */
+export interface SetKey {
+  readonly codes: number[];
+  readonly texts: (SeenText | null)[];
+  length: number;
+}
+
 interface Held {
   readonly base: string;
-  readonly key: Uint8Array;
+  readonly key: SetKey;
   readonly resource: ResourceRow;
 }
 
@@ -22,19 +43,22 @@ export class SharedSets {
   #seed = 0;
 
   /** The resource that stands for `base` and the set with this key; `null` where none is held. */
-  find(base: ResourceRow, key: Uint8Array, length: number): ResourceRow | null {
+  find(base: ResourceRow, key: SetKey): ResourceRow | null {
     if (base.hash !== this.#base) {
       this.#base = base.hash;
       this.#seed = Number.parseInt(base.hash.slice(0, 8), 16) | 0;
     }
-    let hash = this.#seed ^ length;
-    for (let i = 0; i < length; i += 1) hash = Math.imul(hash ^ (key[i] as number), FNV_PRIME);
+    let hash = this.#seed ^ key.length;
+    for (let i = 0; i < key.length; i += 1) {
+      hash = Math.imul(hash ^ (key.codes[i] as number), FNV_PRIME);
+      hash = Math.imul(hash ^ (key.texts[i]?.number ?? 0), FNV_PRIME);
+    }
     hash ^= hash >>> 15;
     this.#slot = hash & (SLOTS - 1);
     this.#isKnown = this.#hashes[this.#slot] === hash;
     this.#hashes[this.#slot] = hash;
     const held = this.#held[this.#slot] as Held | null;
-    const isIt = this.#isKnown && held !== null && held.base === base.hash && isEqual(held.key, key, length);
+    const isIt = this.#isKnown && held !== null && held.base === base.hash && isEqual(held.key, key);
     return isIt ? held.resource : null;
   }
 
@@ -44,10 +68,15 @@ export class SharedSets {
   }
 
   /** Holds what was looked for last. */
-  hold(key: Uint8Array, resource: ResourceRow): void {
+  hold(key: SetKey, resource: ResourceRow): void {
     const before = this.#held[this.#slot] as Held | null;
     if (before !== null) this.#count(before.base, -1);
-    this.#held[this.#slot] = { base: this.#base, key, resource };
+    const own = {
+      codes: key.codes.slice(0, key.length),
+      texts: key.texts.slice(0, key.length),
+      length: key.length,
+    };
+    this.#held[this.#slot] = { base: this.#base, key: own, resource };
     this.#count(this.#base, 1);
   }
 
@@ -58,8 +87,9 @@ export class SharedSets {
   }
 }
 
-function isEqual(a: Uint8Array, b: Uint8Array, length: number): boolean {
-  if (a.length !== length) return false;
-  for (let i = 0; i < length; i += 1) if (a[i] !== b[i]) return false;
+function isEqual(a: SetKey, b: SetKey): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i += 1)
+    if (a.codes[i] !== b.codes[i] || a.texts[i] !== b.texts[i]) return false;
   return true;
 }

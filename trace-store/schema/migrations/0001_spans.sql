@@ -39,7 +39,7 @@ CREATE TABLE trail_private.resources (
   seen_at     timestamptz NOT NULL DEFAULT now(),
   hash        bytea NOT NULL UNIQUE,  -- SHA-256 of the attributes as received, and of the detail
   attributes  jsonb NOT NULL,
-  detail      jsonb                   -- of the spans whose own is NULL: scope and flags
+  detail      jsonb                   -- of the spans whose own is NULL: scope, flags, and how their attributes are made whole (14_spans.sql)
 );
 
 -- One row is one span. Widest columns first: no padding between them (17 B a row measured).
@@ -63,7 +63,7 @@ CREATE TABLE trail_private.spans (
   trace_id          uuid NOT NULL,
   message_key       text COLLATE "C",      -- compared by bytes: a language's order would cost every write and look-up
   message_id        text COLLATE "C",      -- the message's own or business id, not its coordinates
-  attributes        json NOT NULL,         -- as received; the views show jsonb (RATIONALE: "Why are attributes json, and not jsonb?")
+  attributes        json NOT NULL,         -- as received, less what the resource's detail gives back; the views show jsonb (RATIONALE: "Why are attributes json, and not jsonb?")
   detail            jsonb,                 -- events, status text, scope, trace state, flags, link attributes; NULL: the resource's is all of it
   CONSTRAINT start_ns_in_range CHECK (start_ns BETWEEN 0 AND 999),
   CONSTRAINT duration_not_negative CHECK (duration_ns >= 0)
