@@ -7,6 +7,7 @@ import { ledgerContract } from "./contracts/ledger.ts";
 import { oddTimesContract } from "./contracts/odd-times.ts";
 import { ownClusterContract } from "./contracts/own-cluster.ts";
 import { sameAnswersContract } from "./contracts/same-answers.ts";
+import { sharedAttributesContract } from "./contracts/shared-attributes.ts";
 import { slicesContract } from "./contracts/slices.ts";
 import { writeContract } from "./contracts/write.ts";
 import { citusDatabases } from "./support/citus.ts";
@@ -48,6 +49,9 @@ whereThereIsCitus(missing === undefined ? "on a Citus cluster" : `on a Citus clu
   });
   describe("ledger", () => {
     ledgerContract(server);
+  });
+  describe("shared attributes", () => {
+    sharedAttributesContract(server);
   });
   describe("slices", () => {
     slicesContract(server, { canDetachConcurrently: false });

@@ -6,6 +6,7 @@ import { historiesContract } from "./contracts/histories.ts";
 import { ledgerContract } from "./contracts/ledger.ts";
 import { oddTimesContract } from "./contracts/odd-times.ts";
 import { schemaContract } from "./contracts/schema.ts";
+import { sharedAttributesContract } from "./contracts/shared-attributes.ts";
 import { slicesContract } from "./contracts/slices.ts";
 import { writeContract } from "./contracts/write.ts";
 import { databaseUrl } from "./support/services.ts";
@@ -42,6 +43,9 @@ describe("names and rows that are refused", () => {
 });
 describe("odd times", () => {
   oddTimesContract(server);
+});
+describe("shared attributes", () => {
+  sharedAttributesContract(server);
 });
 describe("every door", () => {
   doorsContract(server);
