@@ -21,6 +21,11 @@ DECLARE
   only_ids int[];
   life record;
   got record;
+  spans trail_private.spans[];
+  s trail_private.spans;
+  other trail_private.spans;
+  same_named int[];
+  is_handled boolean := false;
   hops trail.hops[];
   is_attempt boolean[];
   is_foreign boolean;
@@ -29,7 +34,7 @@ DECLARE
   parents bigint[];
   h trail.hops;
   k int;
-  -- Of each offset: whether a hop tells of it, which hop tells when it was sent, and its first attempt.
+  -- Of each offset: whether a hop tells of it, the span that sent it, and its first attempt.
   is_told boolean[] := array_fill(false, ARRAY[n]);
   sends int[] := array_fill(NULL::int, ARRAY[n]);
   first_tries int[] := array_fill(NULL::int, ARRAY[n]);
@@ -99,8 +104,9 @@ DECLARE
   grp text;
   key text;
   copy int;
-  sent trail.hops;
+  sent trail_private.spans;
   decisive trail.hops;
+  sent_ns bigint;
   acknowledged_ns bigint;
   ok bigint;
   ok_alone bigint;
@@ -130,25 +136,49 @@ BEGIN
     only_ids := trail_private.consumer_group_ids(only_group, NULL);
   END IF;
   SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_ids);
-  -- Of a hop, what is judged.
-  SELECT array_agg((m.trace_id, NULL, coalesce(v.name, m.detail -> 'inline' ->> 'service'),
-      CASE WHEN m.status = 2 THEN 'error' WHEN m.operation = 6 THEN 'in_progress' ELSE 'ok' END,
-      (ARRAY['create', 'send', 'receive', 'process', NULL, 'in_progress'])[m.operation],
-      in_topic, m.partition, m.message_offset, coalesce(c.name, m.detail -> 'inline' ->> 'consumer_group'), m.message_key, m.attempt,
-      m.start_time, make_interval(secs => m.duration_ns / 1e9::float8), NULL, NULL, NULL,
-      lpad(to_hex(m.span_id), 16, '0'), lpad(to_hex(m.parent_span_id), 16, '0'), NULL,
-      (extract(epoch FROM m.start_time) * 1000000)::bigint * 1000 + m.start_ns, m.duration_ns, NULL)::trail.hops
-      ORDER BY m.message_offset, m.start_time, m.start_ns, m.span_id),
-      -- An attempt of another library's is ok, which counts none: only then more is asked about it.
-      bool_or(m.operation IN (3, 4) AND m.status <> 2 AND m.attempt IS NULL),
-      bool_or(m.operation = 3), array_agg(m.span_id) FILTER (WHERE m.operation = 4), array_agg(m.parent_span_id) FILTER (WHERE m.operation = 4)
-    INTO hops, is_foreign, is_received, handlings, parents
-    FROM unnest(trail_private.hop_spans_of(got.gathered, got.told)) m
-    LEFT JOIN trail_private.services v ON v.service_id = m.service_id
-    LEFT JOIN trail_private.consumer_groups c ON c.consumer_group_id = m.consumer_group_id
-    WHERE m.message_offset = ANY (offsets) AND m.partition = in_partition AND m.start_time <= as_of
+  spans := trail_private.hop_spans_of(got.gathered, got.told);
+  FOR i IN 1..coalesce(cardinality(spans), 0) LOOP
+    s := spans[i];
+    k := array_position(offsets, s.message_offset);
+    CONTINUE WHEN k IS NULL OR s.partition IS DISTINCT FROM in_partition OR s.start_time > as_of;
+    IF s.topic_id <> ALL (topics) THEN
       -- A sender's topic may be of a cluster by another name.
-      AND (m.topic_id = ANY (topics) OR m.topic_id IN (SELECT t.topic_id FROM trail_private.topics t WHERE t.name = in_topic));
+      same_named := coalesce(same_named, ARRAY(SELECT t.topic_id FROM trail_private.topics t WHERE t.name = in_topic));
+      CONTINUE WHEN s.topic_id <> ALL (same_named);
+    END IF;
+    is_told[k] := true;
+    IF s.operation NOT IN (1, 2) THEN
+      is_handled := true;
+    ELSIF sends[k] IS NULL THEN
+      sends[k] := i;
+    ELSE
+      -- The last send; where there is none, the last creation.
+      other := spans[sends[k]];
+      IF (s.operation, s.start_time, s.start_ns) > (other.operation, other.start_time, other.start_ns) THEN
+        sends[k] := i;
+      END IF;
+    END IF;
+  END LOOP;
+  IF is_handled THEN
+    -- Of a handling, what is judged.
+    SELECT array_agg((m.trace_id, NULL, coalesce(v.name, m.detail -> 'inline' ->> 'service'),
+        CASE WHEN m.status = 2 THEN 'error' WHEN m.operation = 6 THEN 'in_progress' ELSE 'ok' END,
+        (ARRAY[NULL, NULL, 'receive', 'process', NULL, 'in_progress'])[m.operation],
+        in_topic, m.partition, m.message_offset, coalesce(c.name, m.detail -> 'inline' ->> 'consumer_group'), m.message_key, m.attempt,
+        m.start_time, make_interval(secs => m.duration_ns / 1e9::float8), NULL, NULL, NULL,
+        lpad(to_hex(m.span_id), 16, '0'), lpad(to_hex(m.parent_span_id), 16, '0'), NULL,
+        (extract(epoch FROM m.start_time) * 1000000)::bigint * 1000 + m.start_ns, m.duration_ns, NULL)::trail.hops
+        ORDER BY m.message_offset, m.start_time, m.start_ns, m.span_id),
+        -- An attempt of another library's is ok, which counts none: only then more is asked about it.
+        bool_or(m.operation IN (3, 4) AND m.status <> 2 AND m.attempt IS NULL),
+        bool_or(m.operation = 3), array_agg(m.span_id) FILTER (WHERE m.operation = 4), array_agg(m.parent_span_id) FILTER (WHERE m.operation = 4)
+      INTO hops, is_foreign, is_received, handlings, parents
+      FROM unnest(spans) m
+      LEFT JOIN trail_private.services v ON v.service_id = m.service_id
+      LEFT JOIN trail_private.consumer_groups c ON c.consumer_group_id = m.consumer_group_id
+      WHERE m.operation NOT IN (1, 2) AND m.message_offset = ANY (offsets) AND m.partition = in_partition AND m.start_time <= as_of
+        AND (m.topic_id = ANY (topics) OR m.topic_id = ANY (same_named));
+  END IF;
   -- A join, and not the arrays' overlap: a list has thousands of handlings, and that compares each with each.
   IF is_received OR cardinality(handlings) > 1 AND EXISTS (SELECT FROM unnest(handlings) x JOIN unnest(parents) p ON p = x) THEN
     SELECT a.hops, a.is_attempt INTO hops, is_attempt FROM trail_private.attempts_of(hops) a;
@@ -158,21 +188,13 @@ BEGIN
   END IF;
   FOR i IN 1..coalesce(cardinality(hops), 0) LOOP
     h := hops[i];
-    k := array_position(offsets, h.message_offset);
-    is_told[k] := true;
-    IF h.operation IN ('create', 'send') THEN
-      -- The last send; where there is none, the last creation.
-      IF sends[k] IS NULL OR h.operation = 'send' OR (hops[sends[k]]).operation = 'create' THEN
-        sends[k] := i;
-      END IF;
-      CONTINUE;
-    END IF;
     CONTINUE WHEN h.consumer_group <> only_group OR only_group IS NOT NULL AND h.consumer_group IS NULL;
     grp := coalesce(h.consumer_group, chr(1) || h.service);
     is_nameless := is_nameless OR h.consumer_group IS NULL;
     IF is_attempt IS NULL OR is_attempt[i] THEN
       tries := tries + 1;
       try_hops[tries] := i;
+      k := array_position(offsets, h.message_offset);
       try_offsets[tries] := k;
       try_groups[tries] := grp;
       first_tries[k] := coalesce(first_tries[k], tries);
@@ -273,7 +295,7 @@ BEGIN
       IF positions_max[g] > offsets[k] THEN
         passed_groups := passed_groups || ids[g];
         passed_offsets := passed_offsets || offsets[k];
-        passed_sent_at := passed_sent_at || (hops[sends[k]]).start_time;
+        passed_sent_at := passed_sent_at || (spans[sends[k]]).start_time;
         IF positions[g] <= offsets[k] THEN
           rewound_groups := rewound_groups || ids[g];
           rewound_offsets := rewound_offsets || offsets[k];
@@ -317,14 +339,14 @@ BEGIN
     OR skipped_keys IS NOT NULL;
   FOR k IN 1..n LOOP
     message_offset := offsets[k];
-    sent := hops[sends[k]];
+    sent := spans[sends[k]];
     sent_at := sent.start_time;
-    acknowledged_ns := sent.start_unix_nano + sent.duration_ns;
+    sent_ns := NULL;
     message_key := sent.message_key;
     sent_trace_id := sent.trace_id;
     IF is_nameless THEN
       SELECT string_agg(DISTINCT t.service, ', ') INTO services FROM unnest(hops) t
-        WHERE t.message_offset = offsets[k] AND t.operation NOT IN ('create', 'send') AND t.consumer_group IS NULL;
+        WHERE t.message_offset = offsets[k] AND t.consumer_group IS NULL;
     END IF;
     FOR g IN 1..coalesce(cardinality(groups), 0) LOOP
       grp := groups[g];
@@ -402,6 +424,10 @@ BEGIN
       consumer_group := CASE WHEN left(grp, 1) <> chr(1) THEN grp END;
       attempts := ok + failed_attempts;
       forwarded_to := CASE verdict WHEN 'DEAD_LETTERED' THEN dead_lettered_to WHEN 'FORWARDED' THEN retried_to END;
+      IF is_tried AND sent_ns IS NULL THEN
+        sent_ns := (extract(epoch FROM sent.start_time) * 1000000)::bigint * 1000 + sent.start_ns;
+        acknowledged_ns := sent_ns + sent.duration_ns;
+      END IF;
       -- What is not known is not 0.
       waited_ns := CASE WHEN first_ns < acknowledged_ns THEN 0 ELSE first_ns - acknowledged_ns END;
       worked_ns := decisive.duration_ns;
@@ -419,7 +445,7 @@ BEGIN
       flags := array_remove(ARRAY[
         CASE WHEN ok > 1 THEN 'duplicated' END,
         CASE WHEN committed_max > message_offset AND committed <= message_offset THEN 'rewound' END,
-        CASE WHEN first_ns < sent.start_unix_nano THEN 'clock_skew' END,
+        CASE WHEN first_ns < sent_ns THEN 'clock_skew' END,
         CASE WHEN verdict = 'WAITING' AND members[g] = 0 THEN 'offline' END,
         CASE WHEN verdict = 'WAITING' AND are_states_known[g] AND members[g] IS NULL THEN 'members_unknown' END,
         CASE WHEN ids[g] IS NOT NULL AND NOT life.is_broker_seen THEN 'incomplete' END], NULL);
