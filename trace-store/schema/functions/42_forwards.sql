@@ -4,9 +4,9 @@
 CREATE OR REPLACE FUNCTION trail_private.forwards_of(
   gathered trail_private.spans[], told trail_private.offset_ranges[],
   attempt_offsets bigint[], attempt_groups text[], attempt_traces uuid[], attempt_spans bigint[],
-  attempted_from timestamptz, attempted_to timestamptz, topics int[], in_topic text, in_partition int, is_odd boolean
-) RETURNS TABLE (message_offset bigint, consumer_group text, to_topic text, to_place text, is_dead_letter boolean)
-LANGUAGE plpgsql STABLE ROWS 1 SET enable_bitmapscan = off AS $$
+  attempted_from timestamptz, attempted_to timestamptz, topics int[], in_topic text, in_partition int, is_odd boolean,
+  OUT offsets bigint[], OUT groups text[], OUT to_topics text[], OUT to_places text[], OUT are_dead_letters boolean[]
+) LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
 DECLARE
   sends trail_private.spans[];
   is_elsewhere boolean;
@@ -70,7 +70,6 @@ BEGIN
   IF sends IS NULL AND linked IS NULL AND NOT EXISTS (SELECT FROM unnest(told) r WHERE r.role = 10) THEN
     RETURN;
   END IF;
-  RETURN QUERY
   WITH RECURSIVE attempts AS (
     SELECT * FROM unnest(attempt_offsets, attempt_groups, attempt_traces, attempt_spans) AS a (at, grp, trace, span)
   ), tree AS (
@@ -99,12 +98,14 @@ BEGIN
     JOIN attempts a ON a.trace = l.to_trace AND a.span = l.to_span
     WHERE a.grp IS NOT NULL
   )
-  SELECT DISTINCT ON (c.at, c.grp, trail_private.is_dead_letter_topic(t.name))
-    c.at, c.grp, t.name, t.name || coalesce('/' || c.partition || '/' || c.message_offset, ''),
-    trail_private.is_dead_letter_topic(t.name)
-  FROM copies c JOIN trail_private.topics t ON t.topic_id = c.topic_id
-  WHERE c.grp IS NOT NULL AND (c.is_named OR trail_private.is_dead_letter_topic(t.name) OR trail_private.is_retry_topic(t.name))
-  ORDER BY c.at, c.grp, trail_private.is_dead_letter_topic(t.name), c.is_named DESC, c.message_offset DESC NULLS LAST;
+  SELECT array_agg(x.at), array_agg(x.grp), array_agg(x.name), array_agg(x.place), array_agg(x.is_dead_letter)
+    INTO offsets, groups, to_topics, to_places, are_dead_letters FROM (
+      SELECT DISTINCT ON (c.at, c.grp, trail_private.is_dead_letter_topic(t.name))
+        c.at, c.grp, t.name, t.name || coalesce('/' || c.partition || '/' || c.message_offset, '') AS place,
+        trail_private.is_dead_letter_topic(t.name) AS is_dead_letter
+      FROM copies c JOIN trail_private.topics t ON t.topic_id = c.topic_id
+      WHERE c.grp IS NOT NULL AND (c.is_named OR trail_private.is_dead_letter_topic(t.name) OR trail_private.is_retry_topic(t.name))
+      ORDER BY c.at, c.grp, trail_private.is_dead_letter_topic(t.name), c.is_named DESC, c.message_offset DESC NULLS LAST) x;
 END $$;
 
-COMMENT ON FUNCTION trail_private.forwards_of IS 'Dead letters and retries that consumer groups made of some messages.';
+COMMENT ON FUNCTION trail_private.forwards_of IS 'Dead letters and retries that consumer groups made of some messages; NULL: none.';

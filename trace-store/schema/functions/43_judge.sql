@@ -131,11 +131,11 @@ DECLARE
   is_traced boolean;
 BEGIN
   through := coalesce(through, trail_private.indexed_through(as_of), as_of);
-  SELECT * INTO life FROM trail_private.life_of(topics, in_partition, offsets[n], as_of);
+  life := trail_private.life_of(topics, in_partition, offsets[n], as_of);
   IF only_group IS NOT NULL THEN
     only_ids := trail_private.consumer_group_ids(only_group, NULL);
   END IF;
-  SELECT * INTO got FROM trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_ids);
+  got := trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_ids);
   spans := trail_private.hop_spans_of(got.gathered, got.told);
   FOR i IN 1..coalesce(cardinality(spans), 0) LOOP
     s := spans[i];
@@ -211,17 +211,19 @@ BEGIN
   END LOOP;
   -- Without an attempt, and without a copy that names its origin, there is none to look for.
   IF cardinality(handled_offsets) > 0 OR 10 = ANY (got.roles) THEN
-    FOR copied IN SELECT f.* FROM trail_private.forwards_of(got.gathered, got.told, handled_offsets, handled_groups, handled_traces, handled_spans,
-      handled_from, handled_to, topics, in_topic, in_partition, got.is_odd) f WHERE only_group IS NULL OR f.consumer_group = only_group
-    LOOP
-      key := copied.message_offset || '/' || copied.consumer_group;
+    copied := trail_private.forwards_of(got.gathered, got.told, handled_offsets, handled_groups, handled_traces, handled_spans,
+      handled_from, handled_to, topics, in_topic, in_partition, got.is_odd);
+    FOR i IN 1..coalesce(cardinality(copied.offsets), 0) LOOP
+      grp := copied.groups[i];
+      CONTINUE WHEN grp <> only_group;
+      key := copied.offsets[i] || '/' || grp;
       copy := coalesce(array_position(copied_keys, key), coalesce(cardinality(copied_keys), 0) + 1);
       copied_keys[copy] := key;
-      copied_groups[copy] := copied.consumer_group;
-      IF copied.is_dead_letter THEN
-        dead_letters[copy] := greatest(dead_letters[copy], copied.to_place);
+      copied_groups[copy] := grp;
+      IF copied.are_dead_letters[i] THEN
+        dead_letters[copy] := greatest(dead_letters[copy], copied.to_places[i]);
       ELSE
-        retries[copy] := greatest(retries[copy], copied.to_place);
+        retries[copy] := greatest(retries[copy], copied.to_places[i]);
       END IF;
     END LOOP;
   END IF;
@@ -232,11 +234,11 @@ BEGIN
       INTO of_many FROM unnest(got.told) r
       JOIN unnest(hops) t ON t.trace_id = r.trace_id AND ('x' || t.span_id)::bit(64)::bigint = r.span_id AND t.message_offset = r.first_offset
       WHERE r.role = 21 AND (only_group IS NULL OR t.consumer_group = only_group);
-    SELECT array_agg(f.message_offset || '/' || f.consumer_group), array_agg(f.copied_to) INTO doubted_keys, doubted_to
-      FROM (SELECT f.message_offset, f.consumer_group, string_agg(DISTINCT f.to_topic, ', ') AS copied_to
-        FROM trail_private.forwards_of('{}', '{}', of_many.offsets, of_many.groups, of_many.traces, of_many.spans,
-          of_many.started_at, of_many.ended_at, topics, in_topic, in_partition, got.is_odd) f
-        GROUP BY f.message_offset, f.consumer_group) f;
+    copied := trail_private.forwards_of('{}', '{}', of_many.offsets, of_many.groups, of_many.traces, of_many.spans,
+      of_many.started_at, of_many.ended_at, topics, in_topic, in_partition, got.is_odd);
+    SELECT array_agg(f.key), array_agg(f.copied_to) INTO doubted_keys, doubted_to
+      FROM (SELECT u.o || '/' || u.g AS key, string_agg(DISTINCT u.t, ', ') AS copied_to
+        FROM unnest(copied.offsets, copied.groups, copied.to_topics) AS u (o, g, t) GROUP BY 1) f;
   END IF;
   IF is_foreign THEN
     SELECT array_agg(l.message_offset || '/' || l.consumer_group), array_agg(l.copied_to) INTO loose_keys, loose_to
@@ -248,7 +250,7 @@ BEGIN
   -- What no group can have seen: void, and aborted.
   SELECT coalesce(range_agg(l.ranges), '{}') INTO hidden FROM trail_private.ledger l
     WHERE l.topic_id = ANY (topics) AND l.incarnation = life.incarnation AND l.partition = in_partition
-      AND l.consumer_group_id = -1 AND l.block = ANY (ARRAY(SELECT DISTINCT o / 65536 FROM unnest(offsets) o)) AND NOT l.sampled;
+      AND l.consumer_group_id = -1 AND l.block BETWEEN offsets[1] / 65536 AND offsets[n] / 65536 AND NOT l.sampled;
   -- Aborted, held by a session, jumped over, of a batch: few messages have any of these.
   IF got.roles && '{6,8,9,13}' THEN
     SELECT hidden + coalesce(range_agg(int8range(r.first_offset, r.last_offset, '[]')) FILTER (WHERE r.role = 6), '{}') INTO hidden

@@ -168,6 +168,7 @@ DECLARE
   topics int[] := trail_private.topic_ids($1, $7);
   groups int[] := trail_private.consumer_group_ids($2, NULL);
   candidate record;
+  unseen record;
   trouble record;
   passed int8multirange;
   left_over int8multirange;
@@ -184,17 +185,16 @@ BEGIN
     ORDER BY c.partition
   LOOP
     EXIT WHEN found >= rows_max;
-    SELECT w.offsets, w.passed INTO candidate.offsets, passed
-      FROM trail_private.without_ok(topics, candidate.incarnation, candidate.partition, groups, candidate.offsets, candidate.passed) w;
-    passed := passed * candidate.asked;
-    candidate.offsets := candidate.offsets * candidate.asked;
+    unseen := trail_private.without_ok(topics, candidate.incarnation, candidate.partition, groups, candidate.offsets, candidate.passed);
+    passed := unseen.passed * candidate.asked;
+    candidate.offsets := unseen.offsets * candidate.asked;
     -- By offset: what was passed in pieces, each with what lies between it and the next; then the rest.
     WHILE found < rows_max AND NOT (isempty(passed) AND isempty(candidate.offsets)) LOOP
       left_over := candidate.offsets;
       IF isempty(passed) THEN
         candidate.offsets := '{}';
       ELSE
-        SELECT * INTO trouble FROM trail_private.passed_in_trouble(topics, candidate.partition, groups, passed, 1000);
+        trouble := trail_private.passed_in_trouble(topics, candidate.partition, groups, passed, 1000);
         passed := passed * int8multirange(int8range(trouble.complete_to + 1, NULL));
         IF NOT isempty(passed) THEN
           left_over := left_over * int8multirange(int8range(NULL, trouble.complete_to + 1));
