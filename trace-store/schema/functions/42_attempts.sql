@@ -2,7 +2,7 @@
 -- are in traces of their own (.NET's); a handling that names no group is that of the receive above it; and where a handling
 -- has another of the same message below it (two instrumentations at once), the inner one saw what was thrown: an outer one
 -- that is ok only says that somebody caught it.
--- The hops come and stay in the order of offset and start. is_attempt: of each of them; sends among them mean nothing.
+-- The hops are handlings, and stay in the order of offset and start. is_attempt: of each of them.
 CREATE OR REPLACE FUNCTION trail_private.attempts_of(INOUT hops trail.hops[], OUT is_attempt boolean[])
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
