@@ -87,6 +87,14 @@ export async function storedSpans(pool: Pool): Promise<number> {
   return Number(rows[0]?.count);
 }
 
+/** How far all partitions of the span topic are stored, added up: grows with every write. */
+export async function storedUpTo(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ sum: string | null }>(
+    "SELECT sum(next_offset) FROM trail_private.source_offsets",
+  );
+  return Number(rows[0]?.sum);
+}
+
 /** Compares every stored row with what its number says it must be. */
 export async function checkLoad(pool: Pool, spans: number): Promise<LoadFaults> {
   const { rows } = await pool.query<{ total: string; distinct: string; corrupt: string }>(
