@@ -38,6 +38,23 @@ END $$;
 
 COMMENT ON FUNCTION trail_private.passings_of IS 'When each group committed past each offset, in the order asked; NULL: no commit tells.';
 
+-- Whether a group was past an offset at a time: its last commit until then was. Where that is all that is asked, this is
+-- one look for the highest of many offsets.
+CREATE OR REPLACE FUNCTION trail_private.is_passed_by(
+  of_topic int, of_incarnation int, in_partition int, of_group int, at bigint, from_time timestamptz, to_time timestamptz)
+RETURNS boolean LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
+DECLARE
+  reached bigint;
+BEGIN
+  SELECT x.committed INTO reached FROM trail_private.group_position_changes x
+    WHERE x.topic_id = of_topic AND x.incarnation = of_incarnation AND x.partition = in_partition
+      AND x.consumer_group_id = of_group AND x.committed_at BETWEEN from_time AND to_time
+    ORDER BY x.committed_at DESC LIMIT 1;
+  RETURN coalesce(reached > at, false);
+END $$;
+
+COMMENT ON FUNCTION trail_private.is_passed_by IS 'True where the last commit of a group between two times is past an offset.';
+
 -- When retention took each offset.
 CREATE OR REPLACE FUNCTION trail_private.takings_of(of_topic int, of_incarnation int, in_partition int, offsets bigint[])
 RETURNS TABLE (at bigint, expired_at timestamptz) LANGUAGE plpgsql STABLE ROWS 5 AS $$

@@ -8,7 +8,7 @@
 CREATE OR REPLACE FUNCTION trail_private.judge(
   topics int[], in_topic text, in_partition int, offsets bigint[], only_group text, as_of timestamptz, settle interval,
   through timestamptz DEFAULT NULL,  -- indexed_through, where it was asked already
-  is_brief boolean DEFAULT false     -- for lists: without the columns from ahead_messages to eta
+  is_brief boolean DEFAULT false     -- for lists: without committed_at, and ahead_messages to eta
 ) RETURNS TABLE (
   message_offset bigint, consumer_group text, verdict text, why text, forwarded_to text,
   attempts bigint, failed_attempts bigint, started_at timestamptz, ended_at timestamptz, waited_ns bigint, worked_ns bigint,
@@ -321,7 +321,11 @@ BEGIN
       JOIN trail_private.consumer_groups g USING (consumer_group_id)
       GROUP BY g.name) t;
   END IF;
-  IF passed_groups IS NOT NULL THEN
+  -- A list only needs to know whether they had passed long enough ago, and most had.
+  IF passed_groups IS NOT NULL AND NOT (is_brief AND cardinality(groups) = 1 AND expired_offsets IS NULL
+    AND trail_private.is_passed_by(life.topic_id, life.incarnation, in_partition, ids[1], passed_offsets[cardinality(passed_offsets)],
+      coalesce((SELECT max(p) FROM unnest(passed_sent_at) p) - interval '1 hour', '-infinity'), through - settle))
+  THEN
     passed_at := trail_private.passings_of(life.topic_id, life.incarnation, in_partition, passed_groups, passed_offsets, passed_sent_at);
   END IF;
   IF rewound_groups IS NOT NULL THEN
