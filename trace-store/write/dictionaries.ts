@@ -18,7 +18,8 @@ export const DEFAULT_DICTIONARY_CAPS: DictionaryCaps = {
   spanNames: 50_000,
   topics: 100_000,
   consumerGroups: 100_000,
-  resources: 100_000,
+  // One for each program, scope and set of attributes that its spans repeat: ten or twenty for each process of a fleet.
+  resources: 500_000,
 };
 
 /** The ids of all names, looked up or given in short transactions of their own and remembered. */
