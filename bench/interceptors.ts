@@ -126,7 +126,7 @@ export const bench: Runnable = {
     table(heap);
 
     const throughput = await measureThroughput({
-      messages: short ? 20_000 : 50_000,
+      messages: short ? 20_000 : 30_000,
       rounds,
       turns: short ? SHORT_TURNS : undefined,
       progress,
