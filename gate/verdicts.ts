@@ -22,7 +22,7 @@ const LANES = Math.min(4, availableParallelism());
 /** Every verdict of the store against a slow model of the rules, and every wrong rule caught. */
 export const gate: Runnable = {
   name: "verdicts",
-  summary: "every verdict on generated histories equals a brute-force model's; 15 wrong rules are caught",
+  summary: "every verdict on generated histories equals a brute-force model's; 16 wrong rules are caught",
   async run(options) {
     const seed = Number(options.args["seed"] ?? Date.now() % 1_000_000);
     const total = Number(options.args["histories"] ?? (options.short ? HISTORIES_SHORT : HISTORIES));

@@ -60,6 +60,12 @@ export const VERDICT_MUTANTS: readonly SqlMutant[] = [
     replace: "max(p.committed) FILTER (WHERE p.partition = in_partition) AS committed_max",
   },
   {
+    name: "a list does not wait for the indexer",
+    file: "43_judge",
+    find: "'-infinity'), through - settle))",
+    replace: "'-infinity'), through))",
+  },
+  {
     name: "EXPIRED and WAITING change places",
     file: "40_rules",
     find: "WHEN is_expired AND is_settled THEN 'EXPIRED'",

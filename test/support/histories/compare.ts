@@ -41,6 +41,20 @@ const JUDGED = `
   CROSS JOIN LATERAL trail_private.judge(trail_private.topic_ids('orders', a.cluster), 'orders', 0, a.offsets::bigint[], NULL,
     a.as_of, make_interval(secs => $5::float8 / 1000)) j`;
 
+// As `undelivered` asks: of one group, and briefly. What it shows must be the same.
+const LISTED_OTHERWISE = `
+  SELECT a.i AS index, j.message_offset::int AS at, j.consumer_group || ' ' || j.verdict || ': ' || j.why AS alone
+  FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[]) AS a (i, cluster, offsets, as_of)
+  CROSS JOIN LATERAL trail_private.judge(trail_private.topic_ids('orders', a.cluster), 'orders', 0, a.offsets::bigint[], NULL,
+    a.as_of, make_interval(secs => $5::float8 / 1000)) j
+  WHERE NOT EXISTS (
+    SELECT FROM trail_private.judge(trail_private.topic_ids('orders', a.cluster), 'orders', 0, a.offsets::bigint[], j.consumer_group,
+      a.as_of, make_interval(secs => $5::float8 / 1000), NULL, true) b
+    WHERE b.message_offset = j.message_offset
+      AND (b.verdict, b.why, b.sent_at, b.committed) IS NOT DISTINCT FROM (j.verdict, j.why, j.sent_at, j.committed))`;
+/** One history in so many is judged in both ways. */
+const LISTED_EVERY = 10;
+
 const MESSAGES = `
   SELECT a.i AS index, a.at::int, v.verdict
   FROM unnest($1::int[], $2::text[], $3::bigint[], $4::timestamptz[]) AS a (i, cluster, at, as_of)
@@ -62,13 +76,14 @@ export async function compareHistories(
   const asked = histories.flatMap((history, index) =>
     questionsOf(history).map((offsets) => ({ index, offsets })),
   );
-  const { rows } = await client.query<StoreRow>(JUDGED, [
-    asked.map(({ index }) => index),
-    asked.map(({ index }) => clusterOf(index)),
-    asked.map(({ offsets }) => `{${offsets.join(",")}}`),
-    asked.map(({ index }) => asOf(index)),
+  const valuesOf = (some: typeof asked) => [
+    some.map(({ index }) => index),
+    some.map(({ index }) => clusterOf(index)),
+    some.map(({ offsets }) => `{${offsets.join(",")}}`),
+    some.map(({ index }) => asOf(index)),
     SETTLE_MS,
-  ]);
+  ];
+  const { rows } = await client.query<StoreRow>(JUDGED, valuesOf(asked));
   const store = new Map<string, string[]>();
   for (const row of rows) {
     const key = `${row.index}/${row.at}`;
@@ -99,6 +114,18 @@ export async function compareHistories(
     }
   }
   differences.push(...(await compareMessages(client, histories, asOf)));
+  const listed = await client.query<{ index: number; at: number; alone: string }>(
+    LISTED_OTHERWISE,
+    valuesOf(asked.filter(({ index }) => index % LISTED_EVERY === 0)),
+  );
+  for (const { index, at, alone } of listed.rows) {
+    differences.push({
+      history: histories[index] as History,
+      offset: at,
+      store: `${alone}; in a list otherwise`,
+      model: "",
+    });
+  }
   return { verdicts, differences, counts };
 }
 
