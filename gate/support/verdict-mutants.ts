@@ -55,15 +55,15 @@ export const VERDICT_MUTANTS: readonly SqlMutant[] = [
   },
   {
     name: "a rewind un-delivers",
-    file: "43_judge",
+    file: "43_positions",
     find: "max(p.committed_max) FILTER (WHERE p.partition = in_partition) AS committed_max",
     replace: "max(p.committed) FILTER (WHERE p.partition = in_partition) AS committed_max",
   },
   {
     name: "a list does not wait for the indexer",
     file: "43_judge",
-    find: "'-infinity'), through - settle))",
-    replace: "'-infinity'), through))",
+    find: "expired, as_of, through - settle, is_brief);",
+    replace: "expired, as_of, through, is_brief);",
   },
   {
     name: "EXPIRED and WAITING change places",
