@@ -51,7 +51,7 @@ function patchMetadata(broker: PrivateBroker): PrivateBroker {
   return broker;
 }
 
-/** Topics that are told of, and their partitions with a leader or with none. */
+/** Topics that are told of, their partitions with a leader or with none; and the names of the other topics. */
 function readable(told: ToldMetadata): PrivateMetadata {
   const topicMetadata = told.topicMetadata
     .filter(({ topicErrorCode }) => topicErrorCode === 0)
@@ -62,7 +62,8 @@ function readable(told: ToldMetadata): PrivateMetadata {
         leader: isLed(partition.partitionErrorCode) ? partition.leader : NO_LEADER,
       })),
     }));
-  return { ...told, topicMetadata };
+  const refused = told.topicMetadata.filter(({ topicErrorCode }) => topicErrorCode !== 0);
+  return { ...told, topicMetadata, refusedTopics: refused.map(({ topic }) => topic) };
 }
 
 const isLed = (errorCode: number): boolean => errorCode === 0 || errorCode === REPLICA_NOT_AVAILABLE;

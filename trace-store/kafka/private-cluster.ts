@@ -47,6 +47,8 @@ export interface PrivateMetadata {
     readonly topic: string;
     readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[];
   }[];
+  /** Topics of which the broker told an error in place of partitions, where those do not reject all of it. */
+  readonly refusedTopics?: readonly string[];
 }
 
 /** The brokers of a cluster. */

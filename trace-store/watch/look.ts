@@ -115,7 +115,8 @@ export class Look {
       logs: its,
       leaderless: leaderless.get(topic) ?? [],
     }));
-    return { topics, unread };
+    const refused = (metadata.refusedTopics ?? []).filter((it) => this.#scope.isTopicWatched(it));
+    return { topics, unread: [...refused, ...unread] };
   }
 
   /** Where the log of each partition of one topic, watched or not, begins and ends; empty where the broker shows no such topic. */
