@@ -275,5 +275,6 @@ export const bench: Runnable = {
   name: "ingest",
   summary:
     "rows per second of the writer, against COPY by the same connection; bytes per span; the whole road and its freshness",
+  options: { spans: "count", rounds: "count", backlog: "count" },
   run,
 };

@@ -100,6 +100,7 @@ export const bench: Runnable = {
   name: "interceptors",
   summary:
     "CPU a message against @opentelemetry/instrumentation-kafkajs; throughput and heap against no tracing",
+  options: { rounds: "count" },
   async run({ short, args, progress, table }) {
     const rounds = Number(args["rounds"] ?? (short ? 1 : 5));
     const cpu = await compareCpu(rounds, short ? SHORT_SHARE : 1, progress);

@@ -169,6 +169,7 @@ async function run(options: RunOptions): Promise<RunResult> {
 export const bench: Runnable = {
   name: "lookup",
   summary:
-    "p50 and p99 of look-ups by trace id, coordinates, key and message id; --spans 1e7 also tells the growth since 1e6; --keep true keeps what was loaded; --time-ordered true",
+    "p50 and p99 of look-ups by trace id, coordinates, key and message id; --spans 1e7 also tells the growth since 1e6; --keep keeps what was loaded; --time-ordered gives the ids of traces the order of time",
+  options: { spans: "count", probes: "count", "time-ordered": "flag", keep: "flag" },
   run,
 };

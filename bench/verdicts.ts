@@ -29,6 +29,7 @@ async function makeSlices(client: ClientBase, aheadMs: number): Promise<void> {
 export const bench: Runnable = {
   name: "verdicts",
   summary: "verdicts, undelivered and coverage over 24 h of 2,000,000 messages: p50 and p99",
+  options: { messages: "count" },
   async run({ short, args, progress, table }) {
     const messages = Number(args["messages"] ?? (short ? MESSAGES_SHORT : MESSAGES));
     const database = await benchDatabase(progress);

@@ -1,4 +1,4 @@
-import { styleText } from "node:util";
+import { parseArgs, styleText } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { startKafka, type KafkaService } from "../dev/kafka.ts";
 import { freePorts, isFree } from "../dev/ports.ts";
@@ -168,8 +168,19 @@ async function printQuestions(
   say("");
 }
 
+/** `--once`; anything else is refused, as an open shop is not what was meant. */
+function isOnceAsked(): boolean {
+  try {
+    return parseArgs({ options: { once: { type: "boolean", default: false } } }).values.once;
+  } catch (fault) {
+    const [what] = String((fault as Error).message).split(/[.\n]/);
+    process.stderr.write(`demo: ${what}. Expected npm run demo, or npm run demo -- --once\n`);
+    process.exit(2);
+  }
+}
+
 async function main(): Promise<number> {
-  const isOnce = process.argv.includes("--once");
+  const isOnce = isOnceAsked();
   say(bold("kafka-trail: what happened to this message?"));
   const running = await start();
   try {

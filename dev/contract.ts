@@ -1,8 +1,11 @@
+/** What the value of an option is: a whole number from 1, one from 0 (both also spelled 1e6), any text; a flag has none. */
+export type OptionKind = "count" | "seed" | "text" | "flag";
+
 /** What a gate or a bench is given. */
 export interface RunOptions {
   /** A form under 60 seconds. */
   readonly short: boolean;
-  /** `--name value` pairs from the command line, without the dashes. */
+  /** The options from the command line, without the dashes: numbers in digits, a flag that is given as `"true"`. */
   readonly args: Readonly<Record<string, string>>;
   /** Says on stderr what is going on. */
   readonly progress: (line: string) => void;
@@ -21,5 +24,7 @@ export interface Runnable {
   readonly name: string;
   /** One line for the list. */
   readonly summary: string;
+  /** What it understands beside `--short`; any other option is refused. Default: nothing. */
+  readonly options?: Readonly<Record<string, OptionKind>>;
   run(options: RunOptions): Promise<RunResult>;
 }

@@ -1,23 +1,8 @@
 import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import type { Runnable, RunOptions } from "./contract.ts";
+import { ArgumentFault, readArguments, usageOf } from "./arguments.ts";
+import type { Runnable } from "./contract.ts";
 import { repositoryRoot } from "./root.ts";
-
-/** Reads `name --short --spans 1e6` into a name, the short form, and the rest as pairs. */
-export function readArguments(argv: readonly string[]): {
-  name: string | undefined;
-  options: Pick<RunOptions, "short" | "args">;
-} {
-  const args: Record<string, string> = {};
-  let name: string | undefined;
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (!word.startsWith("--")) name ??= word;
-    else if (argv[i + 1] === undefined || argv[i + 1]?.startsWith("--")) args[word.slice(2)] = "true";
-    else args[word.slice(2)] = argv[++i] ?? "";
-  }
-  return { name, options: { short: args["short"] === "true", args } };
-}
 
 /** Prints rows of equal columns, the numbers to the right. */
 function printTable(rows: readonly Record<string, string | number | boolean>[]): void {
@@ -62,23 +47,33 @@ function openProgress(name: string): (line: string) => void {
   return say;
 }
 
+/** What the command line asks for. Where that cannot be told, says why and what there is, and ends the process. */
+function chooseFrom(
+  all: readonly Runnable[],
+  kind: "gate" | "bench",
+): ReturnType<typeof readArguments<Runnable>> {
+  try {
+    return readArguments(process.argv.slice(2), all);
+  } catch (fault) {
+    if (!(fault instanceof ArgumentFault)) throw fault;
+    const list = all.map(
+      (it) => `  ${it.name.padEnd(14)}${it.summary}\n${" ".repeat(16)}${usageOf(it.options)}\n`,
+    );
+    process.stderr.write(
+      `${fault.message}. Expected npm run ${kind} -- NAME [OPTIONS], one of\n${list.join("")}`,
+    );
+    process.exit(2);
+  }
+}
+
 /**
  * Runs one gate or bench by name: progress on stderr and in `.build/progress/<name>.log`, a table and at last one JSON line
  * on stdout.
  *
- * Exit code 0 if it passed, 1 if not, 2 if there is none of that name.
+ * Exit code 0 if it passed, 1 if not, 2 if there is none of that name, or it does not understand the options.
  */
 export async function runNamed(folder: string, kind: "gate" | "bench"): Promise<void> {
-  const { name, options } = readArguments(process.argv.slice(2));
-  const all = find(folder, kind);
-  const chosen = all.find((it) => it.name === name);
-  if (chosen === undefined) {
-    const list = all.map((it) => `  ${it.name.padEnd(14)}${it.summary}`).join("\n");
-    process.stderr.write(
-      `${name === undefined ? `Which ${kind}?` : `There is no ${kind} "${name}".`} npm run ${kind} -- NAME [--short]\n${list}\n`,
-    );
-    process.exit(2);
-  }
+  const { chosen, options } = chooseFrom(find(folder, kind), kind);
   const progress = openProgress(chosen.name);
   try {
     const { passed, figures } = await chosen.run({ ...options, progress, table: printTable });

@@ -77,5 +77,6 @@ export const gate: Runnable = {
   name: "backlog",
   summary:
     "millions of spans wait: memory within budget all the way, drained five times faster than they came",
+  options: { spans: "count", only: "text" },
   run,
 };

@@ -66,5 +66,6 @@ async function run({ progress, table, short, args }: RunOptions) {
 export const gate: Runnable = {
   name: "bombs",
   summary: "512 MiB out of half a megabyte, on the topic and by HTTP: refused within 100 MiB of memory",
+  options: { only: "text" },
   run,
 };

@@ -187,5 +187,6 @@ async function run({ short, args, progress, table }: RunOptions): Promise<RunRes
 export const gate: Runnable = {
   name: "decode",
   summary: "mutated OTLP: no crash, no hang, no disagreement with a protobuf library",
+  options: { seed: "seed", inputs: "count" },
   run,
 };

@@ -76,5 +76,6 @@ async function run({ short, progress, table, args }: RunOptions) {
 export const gate: Runnable = {
   name: "kill9",
   summary: "SIGKILL of the indexer in the middle of writes: nothing lost, doubled or corrupt",
+  options: { only: "text" },
   run,
 };

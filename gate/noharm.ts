@@ -71,6 +71,7 @@ function demandEqual(untraced: World, traced: World): void {
 export const gate: Runnable = {
   name: "noharm",
   summary: "100,000 generated lives of an app, traced and untraced: it cannot tell them apart",
+  options: { cases: "count", seed: "seed" },
   async run({ short, args, progress, table }) {
     const cases = Number(args["cases"] ?? (short ? 10_000 : 100_000));
     const seed = Number(args["seed"] ?? Date.now() % 2 ** 31);

@@ -9,6 +9,7 @@ import { FAULTLESS_MODES, FAULTY_MODES, type OffsetsMode } from "./support/offse
 import { judgeOffsets, type OffsetsVerdict } from "./support/offsets-verdict.ts";
 import { type LogEntry, readLog } from "./support/read-log.ts";
 import { createPlacedTopics } from "./support/topics.ts";
+import { onlyNamed } from "./support/trials.ts";
 
 /** Each breaks one rule by which offsets are claimed, and must be seen in its mode. */
 export const MUTANTS: readonly (Mutant & Pick<OffsetsMode, "strike"> & { readonly mode: string })[] = [
@@ -138,9 +139,8 @@ async function playOnce(stage: Stage, play: Play, progress: (line: string) => vo
 async function run({ short, args, progress, table }: RunOptions) {
   const messages = Number(args["messages"] ?? (short ? 6_000 : 140_000));
   // One send at a time waits out each of kafkajs's retries: too long for the short form.
-  const modes = [...FAULTLESS_MODES, ...FAULTY_MODES].filter(
-    ({ name, lanes }) => name.includes(args["only"] ?? "") && !(short && lanes === 1),
-  );
+  const all = [...FAULTLESS_MODES, ...FAULTY_MODES].filter(({ lanes }) => !(short && lanes === 1));
+  const modes = onlyNamed(all, args["only"]);
   const cluster = await startKafkaCluster({ brokers: 3, isShortLived: short, onProgress: progress });
   const proxy = await FaultyProxy.start(cluster);
   const stage = { cluster, proxy };
@@ -203,5 +203,6 @@ function sumUp(played: readonly ({ play: Play } & Played)[], table: RunOptions["
 export const gate: Runnable = {
   name: "offsets",
   summary: "every coordinate that a producer's span claims, against what a consumer read; under faults too",
+  options: { messages: "count", only: "text" },
   run,
 };

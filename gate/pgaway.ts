@@ -102,5 +102,6 @@ async function run({ short, progress, table, args }: RunOptions) {
 export const gate: Runnable = {
   name: "pgaway",
   summary: "Postgres is gone for ten minutes: memory within budget, nothing lost, soon caught up",
+  options: { only: "text" },
   run,
 };

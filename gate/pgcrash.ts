@@ -108,5 +108,6 @@ async function run({ short, progress, table, args }: RunOptions) {
 export const gate: Runnable = {
   name: "pgcrash",
   summary: "Postgres crashes in the middle of writes and before it answers: nothing lost, doubled or corrupt",
+  options: { only: "text" },
   run,
 };

@@ -77,5 +77,6 @@ async function run({ short, progress, table, args }: RunOptions) {
 export const gate: Runnable = {
   name: "poison",
   summary: "forty kinds of bad records among good ones: every good span stored, every bad one in quarantine",
+  options: { only: "text" },
   run,
 };

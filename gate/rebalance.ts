@@ -175,5 +175,6 @@ async function run({ short, progress, table, args }: RunOptions) {
 export const gate: Runnable = {
   name: "rebalance",
   summary: "indexers come, go and freeze under load: fences seen, nothing lost, doubled or corrupt",
+  options: { only: "text" },
   run,
 };

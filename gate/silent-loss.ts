@@ -208,5 +208,6 @@ async function run({ short, args, progress, table }: RunOptions) {
 export const gate: Runnable = {
   name: "silent-loss",
   summary: "what kafkajs loses when a leader moves during a send: seen in every case, and cured on request",
+  options: { trials: "count" },
   run,
 };

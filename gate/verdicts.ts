@@ -23,6 +23,7 @@ const LANES = Math.min(4, availableParallelism());
 export const gate: Runnable = {
   name: "verdicts",
   summary: "every verdict on generated histories equals a brute-force model's; 16 wrong rules are caught",
+  options: { seed: "seed", histories: "count" },
   async run(options) {
     const seed = Number(options.args["seed"] ?? Date.now() % 1_000_000);
     const total = Number(options.args["histories"] ?? (options.short ? HISTORIES_SHORT : HISTORIES));

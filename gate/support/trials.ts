@@ -13,6 +13,16 @@ export interface Trial<Result extends object> {
   readonly run: () => Promise<Result>;
 }
 
+/** Those whose names hold the text of `--only`; throws where there is none, as nothing would be a run that holds. */
+export function onlyNamed<It extends { readonly name: string }>(
+  all: readonly It[],
+  only: string | undefined,
+): readonly It[] {
+  const chosen = all.filter(({ name }) => name.includes(only ?? ""));
+  if (chosen.length > 0) return chosen;
+  throw new Error(`--only ${only}: no run is named so. There are: ${all.map(({ name }) => name).join("; ")}`);
+}
+
 /**
  * Runs one trial after the other, and prints a row for each. Passes when each shows what is expected.
  *
@@ -22,10 +32,9 @@ export async function runTrials<Result extends object>(
   trials: readonly Trial<Result>[],
   { progress, table, args }: Pick<RunOptions, "progress" | "table" | "args">,
 ): Promise<RunResult> {
-  const chosen = trials.filter((it) => it.name.includes(args["only"] ?? ""));
   const rows: Figures[] = [];
-  let passed = chosen.length > 0;
-  for (const { name, expected, verdict = "holds", run } of chosen) {
+  let passed = true;
+  for (const { name, expected, verdict = "holds", run } of onlyNamed(trials, args["only"])) {
     progress(`run: ${name}`);
     const result = await run();
     const isRight = expected(result);
