@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { freePorts } from "../dev/ports.ts";
 import { waitUntil } from "../dev/wait.ts";
@@ -50,6 +51,33 @@ test("a store that waits for Kafka stops at the first SIGTERM, and before whoeve
   expect(Date.now() - toldAt).toBeLessThan(20_000);
   await database.drop();
 });
+
+test("a store beside a broker that never answers stops within ten seconds, and says what it left", async () => {
+  const database = await migratedDatabase();
+  let isAsked = false;
+  const broker = createServer((socket) => {
+    socket.on("data", () => (isAsked = true)).on("error", () => undefined);
+  });
+  await new Promise<void>((listening) => broker.listen(0, "127.0.0.1", listening));
+  const { port } = broker.address() as AddressInfo;
+  const store = run(join(ROOT, "trace-store", "bin", "kafka-trail.js"), {
+    // The watcher alone: its question is then the one that is waited for.
+    scriptArguments: ["up", "--only", "watch"],
+    env: { DATABASE_URL: database.url, KAFKA_BROKERS: `127.0.0.1:${port}`, KAFKA_TRAIL_HTTP_PORT: "0" },
+  });
+  await waitUntil("A question to the broker", () => isAsked, { timeoutMs: 60_000 });
+
+  const toldAt = Date.now();
+  store.child.kill("SIGTERM");
+  const { code, stderr } = await store.ended;
+
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/"left":\["watcher"\].*not everything stopped within 8 s/);
+  // Ten, and room for a busy machine; kafkajs alone waits for half a minute.
+  expect(Date.now() - toldAt).toBeLessThan(20_000);
+  broker.close();
+  await database.drop();
+}, 120_000);
 
 test("a watcher without brokers is refused, rather than up with nothing to do", async () => {
   const { code, stderr } = await run(join(ROOT, "trace-store", "bin", "kafka-trail.js"), {

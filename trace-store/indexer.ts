@@ -21,7 +21,7 @@ export interface Indexer {
   readonly budget: ByteBudget;
   /** Why spans do not come in, in words; empty while all is well. */
   problems(): string[];
-  /** Takes no more in, lets what is in hand be written for ten seconds at most, and closes. */
+  /** Takes no more in, lets what is in hand be written for seven seconds at most, and closes. */
   stop(): Promise<void>;
 }
 
@@ -29,7 +29,8 @@ const DAY_MS = 86_400_000;
 const CONNECTIONS = 2;
 /** One batch is sorted and encoded while the one before it is in Postgres. */
 const LANES = CONNECTIONS * 2;
-const STOP_WITHIN_MS = 10_000;
+/** Less than the whole store has: see running.ts. */
+const WRITE_WITHIN_MS = 7_000;
 
 /** Starts every source of spans that the configuration names, and the writer behind them. */
 export async function startIndexer(config: Config & { databaseUrl: string }, log: Log): Promise<Indexer> {
@@ -45,7 +46,7 @@ export async function startIndexer(config: Config & { databaseUrl: string }, log
   const sources: Source[] = [];
   const stop = async (): Promise<void> => {
     // Sources wait for what they have handed over, and the writer gives that up after its grace: so both at once.
-    await Promise.all([...sources.map((source) => source.stop()), writer.close(STOP_WITHIN_MS)]);
+    await Promise.all([...sources.map((source) => source.stop()), writer.close(WRITE_WITHIN_MS)]);
   };
   try {
     sources.push(await openOtlpGrpc(doorOptions("otlp_grpc", config.otlpGrpc, config, intake, budget)));

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Config, KafkaConfig } from "./config.ts";
 import { databaseUrlOf } from "./database-url.ts";
@@ -8,17 +7,13 @@ import { createKafka } from "./kafka/client.ts";
 import type { Log } from "./log.ts";
 import { createRegistry, measureFreshness, measureIndexer } from "./metrics.ts";
 import { createQuery } from "./query/query.ts";
+import { type Running, stopAll, untilSignal } from "./running.ts";
 import { migrate } from "./schema/migrate.ts";
 import type { Part } from "./serve/cli/operations.ts";
 import type { Health, HealthCheck } from "./serve/health.ts";
 import { createHttpServer } from "./serve/http.ts";
 import { startSliceKeeper } from "./slice-keeper.ts";
-import { startWatcher } from "./watch/start-watcher.ts";
-
-/** Something that runs and can be stopped. */
-interface Running {
-  stop(): Promise<void>;
-}
+import { startWatcher, type Watcher } from "./watch/start-watcher.ts";
 
 type WholeConfig = Config & { databaseUrl: string };
 
@@ -39,57 +34,71 @@ export async function up(config: Config, only: Part | undefined, version: string
       "KAFKA_BROKERS is not set, so there is nothing to watch; expected host:port, several with commas.",
     );
   }
-  const whole = { ...config, databaseUrl };
   const running: Running[] = [];
-  const checks: (() => HealthCheck)[] = [];
-  const registry = createRegistry(version);
   const stopping = new AbortController();
   const stopped = untilSignal(log).then(() => stopping.abort());
   try {
-    await migrated(databaseUrl, log, stopping.signal);
-    if (stopping.signal.aborted) return;
-    if (config.kafka === undefined && (only === undefined || only === "index"))
-      log.warn("KAFKA_BROKERS is not set: spans come by OTLP only, and no broker is watched");
-    if (only === undefined || only === "index") {
-      const keeper = await startSliceKeeper(whole, log);
-      // Slices first: a span that comes before its slice would have to be moved.
-      running.push(keeper);
-      const indexer = await startIndexer(whole, log);
-      running.push(indexer);
-      measureIndexer(registry, indexer);
-      checks.push(() => checkOf("slices", [keeper.problem() ?? []].flat()));
-      checks.push(() => checkOf("indexer", indexer.problems()));
-    }
-    if (config.kafka !== undefined && (only === undefined || only === "watch")) {
-      running.push(startWatching(whole, config.kafka, log));
-    }
-    const query = createQuery({
-      databaseUrl,
-      settleMs: config.settleMs,
-      keyHmacSecret: config.keyHmacSecret,
-    });
-    running.push({ stop: () => query.close() });
-    measureFreshness(registry, () => query.freshness());
-    const http = await createHttpServer({
-      query,
-      health: healthOf(query, checks),
-      config,
-      log,
-      version,
-      registry,
-    });
-    running.push({ stop: () => http.close() });
-    log.info({ url: http.url }, "kafka-trail is up");
+    // Whoever stops a store that is still starting does not wait for what that waits for.
+    await Promise.race([
+      start({ ...config, databaseUrl }, only, version, log, running, stopping.signal),
+      stopped,
+    ]);
     await stopped;
   } finally {
-    for (const it of running.toReversed()) await it.stop();
+    await stopAll(running, log);
     // kafkajs goes on looking for a broker that is away, for half a minute, and nobody waits for it any more.
     setTimeout(() => process.exit(), LINGER_MS).unref();
   }
 }
 
+/** Starts one part after the other, and adds each to `running` as it does. */
+async function start(
+  config: WholeConfig,
+  only: Part | undefined,
+  version: string,
+  log: Log,
+  running: Running[],
+  stop: AbortSignal,
+): Promise<void> {
+  const checks: (() => HealthCheck)[] = [];
+  const registry = createRegistry(version);
+  await migrated(config.databaseUrl, log, stop);
+  if (stop.aborted) return;
+  if (config.kafka === undefined && (only === undefined || only === "index"))
+    log.warn("KAFKA_BROKERS is not set: spans come by OTLP only, and no broker is watched");
+  if (only === undefined || only === "index") {
+    const keeper = await startSliceKeeper(config, log);
+    // Slices first: a span that comes before its slice would have to be moved.
+    running.push({ name: "slices", stop: () => keeper.stop() });
+    const indexer = await startIndexer(config, log);
+    running.push({ name: "indexer", stop: () => indexer.stop() });
+    measureIndexer(registry, indexer);
+    checks.push(() => checkOf("slices", [keeper.problem() ?? []].flat()));
+    checks.push(() => checkOf("indexer", indexer.problems()));
+  }
+  if (config.kafka !== undefined && (only === undefined || only === "watch")) {
+    const watcher = startWatching(config, config.kafka, log);
+    running.push({ name: "watcher", stop: () => watcher.stop() });
+  }
+  const query = createQuery({
+    databaseUrl: config.databaseUrl,
+    settleMs: config.settleMs,
+    keyHmacSecret: config.keyHmacSecret,
+  });
+  measureFreshness(registry, () => query.freshness());
+  const health = healthOf(query, checks);
+  const http = await createHttpServer({ query, health, config, log, version, registry });
+  const closeHttp = async () => {
+    // What is being asked is answered first.
+    await http.close();
+    await query.close();
+  };
+  running.push({ name: "HTTP", stop: closeHttp });
+  log.info({ url: http.url }, "kafka-trail is up");
+}
+
 /** The span topic and our own groups are never watched: nobody asks what happened to a span export. */
-function startWatching(config: WholeConfig, kafka: KafkaConfig, log: Log): Running {
+function startWatching(config: WholeConfig, kafka: KafkaConfig, log: Log): Watcher {
   const { databaseUrl, cluster, spanTopic, indexerGroup, watchPollMs } = config;
   return startWatcher({
     // It looks again by itself, and says meanwhile that it cannot: kafkajs's patience would hide that, and delay its end.
@@ -152,10 +161,4 @@ function healthOf(query: ReturnType<typeof createQuery>, checks: readonly (() =>
       return [postgres, ...checks.map((check) => check())];
     },
   };
-}
-
-async function untilSignal(log: Log): Promise<void> {
-  const [signal] = (await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")])) as [string];
-  log.info({ signal }, "stopping; what is in hand is written first");
-  for (const again of ["SIGINT", "SIGTERM"] as const) process.once(again, () => process.exit(1));
 }
