@@ -1,13 +1,13 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { KafkaCluster } from "../../dev/kafka.ts";
+import { answeredId, apiKeyOf, correlationIdOf, eachFrame } from "./kafka-frames.ts";
 
 /** What happens to a request: it is not forwarded, or its answer is swallowed (and the connection closed), or held. */
 export type Fault = "drop" | "swallow" | "delay";
 
 const PRODUCE = 0;
 const DELAY_MS = 1_000;
-const LENGTH_BYTES = 4;
 
 /** Stands in front of every broker of a cluster, for clients that bootstrap from {@link FaultyProxy.brokers}. */
 export class FaultyProxy {
@@ -79,18 +79,17 @@ export class FaultyProxy {
         cut();
       });
     }
-    // A request: length, api key (int16), api version (int16), correlation id (int32). An answer: length, correlation id.
-    eachFrame(client, (frame) => {
-      const fault = frame.readInt16BE(LENGTH_BYTES) === PRODUCE ? this.#take(nodeId) : undefined;
+    eachFrame(client, (request) => {
+      const fault = apiKeyOf(request) === PRODUCE ? this.#take(nodeId) : undefined;
       if (fault === "drop") return cut();
-      if (fault !== undefined) held.set(frame.readInt32BE(LENGTH_BYTES + 4), fault);
-      broker.write(frame);
+      if (fault !== undefined) held.set(correlationIdOf(request), fault);
+      broker.write(request);
     });
-    eachFrame(broker, (frame) => {
-      const fault = held.get(frame.readInt32BE(LENGTH_BYTES));
+    eachFrame(broker, (answer) => {
+      const fault = held.get(answeredId(answer));
       if (fault === "swallow") return cut();
-      if (fault === undefined) client.write(frame);
-      else setTimeout(() => client.destroyed || client.write(frame), DELAY_MS);
+      if (fault === undefined) client.write(answer);
+      else setTimeout(() => client.destroyed || client.write(answer), DELAY_MS);
     });
   }
 
@@ -102,18 +101,4 @@ export class FaultyProxy {
     this.#done++;
     return fault;
   }
-}
-
-/** Calls back with each whole frame of Kafka's protocol, its length included. */
-function eachFrame(socket: Socket, onFrame: (frame: Buffer) => void): void {
-  let rest: Buffer = Buffer.alloc(0);
-  socket.on("data", (data: Buffer) => {
-    rest = rest.length === 0 ? data : Buffer.concat([rest, data]);
-    while (rest.length >= LENGTH_BYTES) {
-      const length = LENGTH_BYTES + rest.readInt32BE(0);
-      if (rest.length < length) return;
-      onFrame(rest.subarray(0, length));
-      rest = rest.subarray(length);
-    }
-  });
 }

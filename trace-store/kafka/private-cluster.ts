@@ -47,7 +47,10 @@ export interface PrivateMetadata {
     readonly topic: string;
     readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[];
   }[];
-  /** Topics of which the broker told an error in place of partitions, where those do not reject all of it. */
+  /**
+   * Topics of which the broker told an error in place of partitions, where those do not reject all of it. Apache Kafka tells
+   * none for want of rights where all topics are asked for: those that the user may not describe are left out.
+   */
   readonly refusedTopics?: readonly string[];
 }
 

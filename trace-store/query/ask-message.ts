@@ -130,7 +130,9 @@ function missing(
   const logEnd = verdict?.logEnd ?? null;
   if (logEnd === null) {
     const because =
-      fresh.watchers.length === 0 ? "" : `The watcher knows no partition ${at.topic}/${at.partition}.`;
+      fresh.watchers.length === 0
+        ? ""
+        : `The watcher knows no partition ${at.topic}/${at.partition}: there is none, or it may not see the topic (grant Describe).`;
     return notFound(asked, fresh, "not_in_store", because);
   }
   return notFound(asked, fresh, "not_yet", `The log of ${at.topic}/${at.partition} ends at ${logEnd}.`);
