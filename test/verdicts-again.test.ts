@@ -99,7 +99,12 @@ test.each([
   ["TDLQ", true],
   ["dead-letter-topic-T", true],
   ["error.T.billing", true],
+  ["T.parking-lot", true],
+  ["T_poison", true],
   ["T-retry-0", false],
+  ["T.retries", false],
+  ["T.redelivery", false],
+  ["T-delayed-5s", false],
 ])("a send to %s below a handling is what became of the message", async (pattern, isDeadLetter) => {
   const topic = `orders${pattern.replaceAll(/[^a-zA-Z0-9]/g, "")}`;
   const kind = PEER_KINDS["java-stable"] as PeerKind;

@@ -4,12 +4,12 @@
 CREATE OR REPLACE FUNCTION trail_private.forwards_of(
   gathered trail_private.spans[], told trail_private.offset_ranges[],
   attempt_offsets bigint[], attempt_groups text[], attempt_traces uuid[], attempt_spans bigint[],
-  attempted_from timestamptz, attempted_to timestamptz, topics int[], in_topic text, in_partition int, is_odd boolean,
+  attempted_from timestamptz, attempted_to timestamptz, topics int[], in_partition int, is_odd boolean,
   OUT offsets bigint[], OUT groups text[], OUT to_topics text[], OUT to_places text[], OUT are_dead_letters boolean[]
 ) LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
 DECLARE
+  copy_topics int[];
   sends trail_private.spans[];
-  is_elsewhere boolean;
   linked trail_private.spans[];
   link_traces uuid[];
   -- A copy is made while its attempt runs or soon after the last one: an hour is left for that, and for clocks that do not
@@ -25,21 +25,22 @@ DECLARE
   tree_spans bigint[];
   tree_parents bigint[];
 BEGIN
-  IF cardinality(attempt_traces) > 0 THEN
-    SELECT array_agg(ROW (s.*)::trail_private.spans), bool_or(s.topic_id <> ALL (topics)) INTO sends, is_elsewhere FROM (
-      SELECT * FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time AND operation IN (1, 2) LIMIT 1000) s;
+  -- Without such a topic there is nothing to look for but what names its origin.
+  copy_topics := ARRAY(SELECT t.topic_id FROM trail_private.topics t WHERE t.may_hold_copies);
+  IF cardinality(attempt_traces) > 0 AND cardinality(copy_topics) > 0 THEN
+    SELECT array_agg(ROW (s.*)::trail_private.spans) INTO sends FROM (
+      SELECT * FROM trail_private.spans WHERE trace_id = ANY (attempt_traces) AND start_time BETWEEN from_time AND to_time AND operation IN (1, 2) LIMIT 1000) s
+      WHERE s.topic_id = ANY (copy_topics);
     IF is_odd THEN
       SELECT sends || array_agg(ROW (o.*)::trail_private.spans) INTO sends FROM (
-        SELECT * FROM trail_private.odd_time_spans WHERE trace_id = ANY (attempt_traces) AND operation IN (1, 2) LIMIT 1000) o;
+        SELECT * FROM trail_private.odd_time_spans WHERE trace_id = ANY (attempt_traces) AND operation IN (1, 2) LIMIT 1000) o
+        WHERE o.topic_id = ANY (copy_topics);
     END IF;
-    -- Whether a send lies below an attempt is only asked where its topic's name makes it matter; mostly it is the message's own.
-    IF is_elsewhere OR is_odd OR trail_private.is_dead_letter_topic(in_topic) OR trail_private.is_retry_topic(in_topic) THEN
+    IF sends IS NOT NULL THEN
       -- ARRAY(): of no other topic is the name read.
       SELECT array_agg(s) INTO sends FROM unnest(sends) s WHERE s.topic_id IN (
         SELECT t.topic_id FROM trail_private.topics t WHERE t.topic_id = ANY (ARRAY(SELECT u.topic_id FROM unnest(sends) u))
           AND (trail_private.is_dead_letter_topic(t.name) OR trail_private.is_retry_topic(t.name)));
-    ELSE
-      sends := NULL;
     END IF;
     IF sends IS NOT NULL THEN
       SELECT array_agg(s.trace_id), array_agg(s.span_id), array_agg(s.parent_span_id) INTO tree_traces, tree_spans, tree_parents

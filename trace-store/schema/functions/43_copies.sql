@@ -3,12 +3,12 @@
 CREATE OR REPLACE FUNCTION trail_private.copies_of(
   gathered trail_private.spans[], told trail_private.offset_ranges[], handled_offsets bigint[], handled_groups text[],
   handled_traces uuid[], handled_spans bigint[], handled_from timestamptz, handled_to timestamptz,
-  topics int[], in_topic text, in_partition int, is_odd boolean, only_group text,
+  topics int[], in_partition int, is_odd boolean, only_group text,
   OUT keys text[], OUT groups text[], OUT dead_letters text[], OUT retries text[]
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
   copied record := trail_private.forwards_of(gathered, told, handled_offsets, handled_groups, handled_traces, handled_spans,
-    handled_from, handled_to, topics, in_topic, in_partition, is_odd);
+    handled_from, handled_to, topics, in_partition, is_odd);
   grp text;
   key text;
   copy int;
@@ -32,7 +32,7 @@ COMMENT ON FUNCTION trail_private.copies_of IS 'Where handled messages were copi
 
 -- What was sent below the handling of many messages: it may be a copy of any of them.
 CREATE OR REPLACE FUNCTION trail_private.doubted_copies_of(
-  told trail_private.offset_ranges[], hops trail.hops[], topics int[], in_topic text, in_partition int, is_odd boolean, only_group text,
+  told trail_private.offset_ranges[], hops trail.hops[], topics int[], in_partition int, is_odd boolean, only_group text,
   OUT keys text[], OUT copied_to text[]
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -46,7 +46,7 @@ BEGIN
     JOIN unnest(hops) t ON t.trace_id = r.trace_id AND ('x' || t.span_id)::bit(64)::bigint = r.span_id AND t.message_offset = r.first_offset
     WHERE r.role = 21 AND (only_group IS NULL OR t.consumer_group = only_group);
   copied := trail_private.forwards_of('{}', '{}', of_many.offsets, of_many.groups, of_many.traces, of_many.spans,
-    of_many.started_at, of_many.ended_at, topics, in_topic, in_partition, is_odd);
+    of_many.started_at, of_many.ended_at, topics, in_partition, is_odd);
   SELECT array_agg(f.key), array_agg(f.to_topics) INTO keys, copied_to
     FROM (SELECT u.o || '/' || u.g AS key, string_agg(DISTINCT u.t, ', ') AS to_topics
       FROM unnest(copied.offsets, copied.groups, copied.to_topics) AS u (o, g, t) GROUP BY 1) f;

@@ -180,13 +180,13 @@ BEGIN
   -- Without an attempt, and without a copy that names its origin, there is none to look for.
   IF cardinality(handled_offsets) > 0 OR 10 = ANY (got.roles) THEN
     copied := trail_private.copies_of(got.gathered, got.told, handled_offsets, handled_groups, handled_traces, handled_spans,
-      handled_from, handled_to, topics, in_topic, in_partition, got.is_odd, only_group);
+      handled_from, handled_to, topics, in_partition, got.is_odd, only_group);
     copied_keys := copied.keys;
     dead_letters := copied.dead_letters;
     retries := copied.retries;
   END IF;
   IF got.is_led THEN
-    doubted := trail_private.doubted_copies_of(got.told, hops, topics, in_topic, in_partition, got.is_odd, only_group);
+    doubted := trail_private.doubted_copies_of(got.told, hops, topics, in_partition, got.is_odd, only_group);
     doubted_keys := doubted.keys;
     doubted_to := doubted.copied_to;
   END IF;
