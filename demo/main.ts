@@ -143,21 +143,24 @@ function printComparison(lines: readonly Comparison[]): void {
   }
 }
 
-/** Three questions, with ids of this very demo. */
-async function printQuestions(
-  { store, postgres }: Running,
-  places: ReadonlyMap<string, string>,
-): Promise<void> {
-  const copy = [...places].find(([key]) => key.startsWith(DEAD_LETTERS));
-  const forwarded = copy ? places.get(copy[0].replace(DEAD_LETTERS, ORDERS)) : undefined;
-  const any = forwarded ?? [...places.values()][0] ?? "orders/0/0";
+/** Where an order lies that has a dead letter by now, if both were read. */
+async function findDeadLettered({ kafka }: Running): Promise<string | undefined> {
+  const places = await readBack(kafka.brokers, [ORDERS, DEAD_LETTERS]);
+  return [...places.keys()]
+    .filter((key) => key.startsWith(DEAD_LETTERS))
+    .map((key) => places.get(key.replace(DEAD_LETTERS, ORDERS)))
+    .find((place) => place !== undefined);
+}
+
+/** Three questions about a message of this very demo. */
+function printQuestions({ store, postgres }: Running, place: string): void {
   const setting = store.url.endsWith(`:${HTTP_PORT}`) ? "" : `KAFKA_TRAIL_URL=${store.url} `;
-  const [topic, partition, offset] = any.split("/");
+  const [topic, partition, offset] = place.split("/");
   say("");
   say(bold("Three questions to try, in another terminal"));
   say("");
   say("  1. What happened to this order? billing gave it to the dead letters.");
-  say(`     ${setting}npx kafka-trail find ${any}`);
+  say(`     ${setting}npx kafka-trail find ${place}`);
   say("  2. The same over HTTP, for a program.");
   say(`     curl -s ${store.url}/api/v1/messages/${topic}/${partition}/${offset}`);
   say("  3. The same in SQL, in any client.");
@@ -189,15 +192,11 @@ async function main(): Promise<number> {
       return isEqual ? 0 : 1;
     }
     running.shop.play(false);
-    const seen = await waitUntil(
-      "a dead letter",
-      async () => {
-        const places = await readBack(running.kafka.brokers, [ORDERS, DEAD_LETTERS]);
-        return [...places.keys()].some((key) => key.startsWith(DEAD_LETTERS)) && places;
-      },
-      { timeoutMs: 60_000, intervalMs: 500 },
-    );
-    await printQuestions(running, seen);
+    const place = await waitUntil("a dead letter", () => findDeadLettered(running), {
+      timeoutMs: 60_000,
+      intervalMs: 500,
+    });
+    printQuestions(running, place);
     say("The shop is open; orders come in. Ctrl-C closes it.");
     await new Promise<void>((resolve) => {
       process.once("SIGINT", resolve);
