@@ -1,6 +1,9 @@
+import type { GroupVerdictAnswer } from "../trace-store/query/answers.ts";
 import { createPaint } from "../trace-store/serve/cli/page.ts";
 import { writeTable } from "../trace-store/serve/cli/table.ts";
 import { printable, safeJson } from "../trace-store/serve/cli/text.ts";
+import { writeVerdicts } from "../trace-store/serve/cli/views/verdicts.ts";
+import { writeStuck, type Stuck } from "../trace-store/serve/cli/views/undelivered.ts";
 import { spellDuration, spellMoment, unixNanoOf } from "../trace-store/serve/cli/times.ts";
 
 const plain = { paint: createPaint(false), width: Number.POSITIVE_INFINITY };
@@ -73,6 +76,72 @@ test("where the last column goes below its rows, the one before it is still whol
     "    its dead letter was sent to orders.dlq/0/0",
     "",
   ]);
+});
+
+const aStuck = (messageOffset: string, more: Partial<Stuck> = {}): Stuck => ({
+  consumerGroup: "email",
+  cluster: "",
+  topic: "orders",
+  partition: 0,
+  messageOffset,
+  verdict: "WAITING",
+  why: "the group has committed 3",
+  sentAt: null,
+  messageKey: null,
+  traceId: null,
+  ...more,
+});
+
+test("messages that wait are one line, over offsets that hold none; those that failed only beside each other", () => {
+  const failed = { verdict: "FAILED", why: "the last attempt failed" } as const;
+  const written = writeStuck(
+    [aStuck("3"), aStuck("5"), aStuck("7", failed), aStuck("8", failed), aStuck("10", failed), aStuck("11")],
+    0n,
+    { ...plain, width: 60 },
+  );
+
+  expect(written.split("\n")).toEqual([
+    "group  topic/partition/offset  messages  verdict",
+    "email  orders/0/3-5                   2  WAITING",
+    "    the group has committed 3",
+    "email  orders/0/7-8                   2  FAILED",
+    "    the last attempt failed",
+    "email  orders/0/10                    1  FAILED",
+    "    the last attempt failed",
+    "email  orders/0/11                    1  WAITING",
+    "    the group has committed 3",
+    "",
+  ]);
+});
+
+test("when a message that waits will be reached is said where somebody reads", () => {
+  const waiting: GroupVerdictAnswer = {
+    consumerGroup: "email",
+    verdict: "WAITING",
+    why: "",
+    forwardedTo: null,
+    attempts: 0,
+    failedAttempts: 0,
+    startedAt: null,
+    endedAt: null,
+    waitedNs: null,
+    workedNs: null,
+    committed: "7",
+    committedAt: null,
+    aheadMessages: "3",
+    behindMs: 5_000,
+    etaMs: 452,
+    flags: [],
+    rewoundTo: null,
+    rewoundAt: null,
+    traceId: null,
+    spanId: null,
+  };
+
+  const written = writeVerdicts([waiting, { ...waiting, flags: ["offline"] }], plain);
+
+  expect(written).toContain("WAITING  3 ahead, in about 452 ms\n");
+  expect(written).toContain("WAITING  3 ahead, offline\n");
 });
 
 test("durations are spelled with the unit that people would use", () => {

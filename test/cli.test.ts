@@ -3,7 +3,6 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { readConfig } from "../trace-store/config.ts";
 import { TrailError } from "../trace-store/errors.ts";
 import { createQuery } from "../trace-store/query/query.ts";
 import { openHttpDoor, openStore, runInstalled, runProgram as run, type TestStore } from "./support/doors.ts";
@@ -33,25 +32,6 @@ async function withServer<T>(answer: RequestListener, ask: (url: string) => Prom
   }
 }
 
-test("help names every verb and every exit code, on stdout, and exits 0", async () => {
-  const { code, stdout, stderr } = await run(["--help"]);
-
-  expect(code).toBe(0);
-  expect(stdout).toMatch(/find .*show .*up .*migrate /s);
-  expect(stdout).toContain("6 found but not delivered");
-  expect(stderr).toBe("");
-});
-
-test("an unknown verb or option is a usage error with a suggestion, on stderr", async () => {
-  const verb = await run(["shwo", "x"]);
-  const option = await run(["show", "--outptu", "json", "x"]);
-
-  expect(verb).toMatchObject({ code: 2, stdout: "" });
-  expect(verb.stderr).toContain("Did you mean show?");
-  expect(option).toMatchObject({ code: 2, stdout: "" });
-  expect(option.stderr).toContain("Did you mean --output?");
-});
-
 test("a server that is not there is said with its URL and how to start one, and exits 5", async () => {
   const { code, stdout, stderr } = await run(["show", "4bf92f3577b34da6a3ce929d0e0e4736"]);
 
@@ -71,23 +51,6 @@ test("a server that is not kafka-trail is told apart from one that is not there"
   expect(stderr).toContain("it is not kafka-trail: status 404, text/html");
 });
 
-test("KAFKA_TRAIL_URL that is no address is a usage error", async () => {
-  const { code, stderr } = await run(["find", "orders/3/4711"], { url: "localhost:8712" });
-
-  expect(code).toBe(2);
-  expect(stderr).toContain('KAFKA_TRAIL_URL is "localhost:8712"');
-});
-
-test.each(["x", "0", "1.5", "10001"])(
-  "stuck --limit %s is a usage error that shows the bounds",
-  async (limit) => {
-    const { code, stderr } = await run(["stuck", "--limit", limit], { url: store.http.url });
-
-    expect(code).toBe(2);
-    expect(stderr).toContain("Expected a whole number from 1 to 10000.");
-  },
-);
-
 test("up runs one part when told so, and refuses a part that there is not", async () => {
   const asked: unknown[] = [];
   const up = (options: unknown) => Promise.resolve(void asked.push(options));
@@ -99,19 +62,6 @@ test("up runs one part when told so, and refuses a part that there is not", asyn
   expect(asked).toEqual([{ only: "watch" }]);
   expect(odd.code).toBe(2);
   expect(odd.stderr).toContain("index, watch, serve");
-});
-
-test("up --help tells every setting that the configuration reads", async () => {
-  const read = new Set<string>();
-  readConfig(new Proxy({}, { get: (_target, name) => void read.add(String(name)) }));
-  // What the questions read, and the development services.
-  const others = ["KAFKA_TRAIL_URL", "KAFKA_TRAIL_TOKEN", "KAFKA_TRAIL_CACHE", "NO_COLOR"];
-
-  const { code, stdout } = await run(["up", "--help"]);
-
-  const told = [...stdout.matchAll(/^  ([A-Z][A-Z_]+) /gm)].map(([, name]) => name);
-  expect(code).toBe(0);
-  expect(new Set(told)).toEqual(new Set([...read].filter((it) => !others.includes(it))));
 });
 
 test("migrate --citus says what it spread", async () => {
@@ -177,8 +127,15 @@ test("an id that is not in the store exits 3 with what is known, on stderr", asy
   expect(code).toBe(3);
   expect(stdout).toBe("");
   expect(stderr).toMatch(
-    /^kafka-trail: "order-nobody-made" is not in the store, which holds spans from .*\n$/,
+    /^kafka-trail: "order-nobody-made" is not in the store, which holds spans from .* Keys and message ids are looked for whole, .*\n$/,
   );
+});
+
+test("a place without an offset is told what it lacks", async () => {
+  const { code, stderr } = await run(["find", "orders/3"], { url: store.http.url });
+
+  expect(code).toBe(3);
+  expect(stderr).toContain("A message's place is topic/partition/offset.");
 });
 
 test("an id of no known form exits 2 with the forms there are", async () => {

@@ -78,12 +78,19 @@ async function askText(
   const rows = found.flat();
   if (spellings.length > 1) rows.sort((a, b) => Number(BigInt(b.startUnixNano) - BigInt(a.startUnixNano)));
   const asked: AskedId = { kind: "text", text };
-  if (rows.length === 0) return { kind: "not_found", notFound: notFound(asked, fresh) };
+  if (rows.length === 0)
+    return { kind: "not_found", notFound: notFound(asked, fresh, "not_in_store", hintFor(text)) };
   const matches = rows.slice(0, MATCHES_MAX).map(({ by, ...hop }) => ({ by, verdict: verdictOf(hop), hop }));
   return {
     kind: "matches",
     matches: { found: true, asked, matches, isCut: rows.length > MATCHES_MAX, freshness: fresh },
   };
+}
+
+/** What may be wrong with a text that nothing bears. */
+function hintFor(text: string): string {
+  if (/^[a-zA-Z0-9._-]{1,249}\/-?\d+$/.test(text)) return "A message's place is topic/partition/offset.";
+  return "Keys and message ids are looked for whole, as the app recorded them.";
 }
 
 /** A failed send without an offset reached no log, as far as its producer knows. */

@@ -54,10 +54,13 @@ export function createProgram(
     .addOption(new Option("-o, --output <form>", "table on a terminal, ndjson on a pipe").choices(FORMATS))
     .addOption(new Option("--url <url>", "server to ask (default: KAFKA_TRAIL_URL, else this machine's)"))
     .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => options.stdout.write(text),
       writeErr: (text) => options.stderr.write(text),
+      // As its other errors begin.
+      outputError: (text, write) => write(`kafka-trail: ${text.replace(/^error: /, "")}`),
     })
     .addHelpText("after", AFTER_HELP);
   const tools = (): Tools => {
@@ -72,7 +75,15 @@ export function createProgram(
   for (const verb of VERBS) verb(program, tools);
   // Each command has its own settings in commander; a verb answers to the program's.
   for (const command of program.commands) command.copyInheritedSettings(program);
+  for (const command of [program, ...program.commands.flatMap((it) => [it, ...it.commands])])
+    command.showHelpAfterError(`See ${fullNameOf(command)} --help`);
   return program;
+}
+
+/** A command as it is typed, with those that it belongs to. */
+function fullNameOf(command: Command): string {
+  const { parent } = command;
+  return parent === null ? command.name() : `${fullNameOf(parent)} ${command.name()}`;
 }
 
 /** Runs the program once. Never throws what a user can cause: it is said on stderr, and told by the exit code. */

@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import type { Verb } from "./verb.ts";
 
 /** `kafka-trail purge`: forgets what must be forgotten. */
@@ -11,14 +11,14 @@ export const purge: Verb = (program, tools) => {
     )
     .addOption(new Option("--key <key>", "every span with this message key").conflicts("trace"))
     .addOption(new Option("--trace <trace id>", "every span of this trace, 32 hex characters or a UUID"))
-    .action(async ({ key, trace }: { key?: string; trace?: string }) => {
+    .action(async ({ key, trace }: { key?: string; trace?: string }, command: Command) => {
       // A shell's variable that is not set: nothing would be forgotten, and it would read as done.
-      if (key === "") program.error("error: the key is empty; expected the key of a message");
+      if (key === "") command.error("the key is empty; expected the key of a message");
       if (key === undefined && !/^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i.test(trace ?? "")) {
-        program.error(
+        command.error(
           trace === undefined
-            ? "error: say what to forget: --key <key> or --trace <trace id>"
-            : `error: "${trace}" is not a trace id; expected 32 hex characters or the same as a UUID`,
+            ? "say what to forget: --key <key> or --trace <trace id>"
+            : `"${trace}" is not a trace id; expected 32 hex characters or the same as a UUID`,
         );
       }
       const { operations, output } = tools();

@@ -51,7 +51,8 @@ export const quarantine: Verb = (program, tools) => {
         );
       }
       const retried = await operations.retryQuarantined(target);
-      if (retried.length === 0) output.say("Nothing in quarantine is named so.");
+      if (retried.length === 0)
+        output.say("all" in target ? "Nothing is in quarantine." : "Nothing in quarantine is named so.");
       output.answer(retried, { table: writeRetried, rows: (them) => them });
       const stays = retried.filter((it) => it.outcome === "refused" || it.outcome === "cut").length;
       const spans = retried.reduce((sum, it) => sum + it.spans, 0);

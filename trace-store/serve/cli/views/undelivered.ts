@@ -10,7 +10,7 @@ export interface Stuck extends UndeliveredMessage {
   readonly consumerGroup: string;
 }
 
-/** Neighbours in one partition of which the same is to be said. */
+/** Messages of one partition, one behind the other, of which the same is to be said. */
 interface Stretch {
   readonly first: Stuck;
   last: Stuck;
@@ -24,7 +24,8 @@ const COLUMNS: readonly Column[] = [
   { title: "messages", align: "right" },
   { title: "key" },
   { title: "verdict" },
-  { title: "why", lengthMax: 160 },
+  // Evidence is not cut.
+  { title: "why", lengthMax: 400, wraps: true },
 ];
 
 /** Writes messages that wait or failed, neighbours in one line, with how long ago the first of them was sent. */
@@ -55,7 +56,7 @@ function stretchesOf(messages: readonly Stuck[]): Stretch[] {
 
 function isNext(a: Stuck, b: Stuck): boolean {
   const same = ["consumerGroup", "cluster", "topic", "partition", "verdict", "why"] as const;
-  return (
-    same.every((name) => a[name] === b[name]) && BigInt(b.messageOffset) === BigInt(a.messageOffset) + 1n
-  );
+  if (!same.every((name) => a[name] === b[name])) return false;
+  // What is missing between two that wait is no message, as a marker is, or was handled before its turn: the count tells.
+  return a.verdict === "WAITING" || BigInt(b.messageOffset) === BigInt(a.messageOffset) + 1n;
 }

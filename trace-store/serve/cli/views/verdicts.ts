@@ -56,7 +56,9 @@ function detailOf(group: GroupVerdictAnswer): string {
   const said: string[] = [];
   if (group.forwardedTo !== null) said.push(`to ${group.forwardedTo}`);
   if (group.aheadMessages !== null) said.push(`${group.aheadMessages} ahead`);
-  if (group.etaMs !== null) said.push(`about ${spellDuration(BigInt(Math.round(group.etaMs)) * 1_000_000n)}`);
+  // It is told by how fast the group was, which says nothing while nobody reads.
+  if (group.etaMs !== null && !group.flags.includes("offline"))
+    said.push(`in about ${spellDuration(BigInt(Math.round(group.etaMs)) * 1_000_000n)}`);
   return [...said, ...group.flags.map((it) => spellFlag(it, group))].join(", ");
 }
 
