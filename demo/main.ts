@@ -49,7 +49,7 @@ async function start(): Promise<Running> {
     store,
     shop,
     async stop() {
-      shop.close();
+      await shop.close();
       await store.stop();
       await postgres.stop();
       await kafka.stop();

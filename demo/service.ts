@@ -25,7 +25,7 @@ function givenBrokers(): readonly string[] {
  */
 export function runService(service: { start(): Promise<void>; play?(isOnce: boolean): Promise<void> }): void {
   const spans = startExport();
-  process.on("disconnect", () => process.exit(0));
+  process.on("disconnect", () => void spans.shutdown().finally(() => process.exit(0)));
   // Ctrl-C reaches every process of the terminal; the shop decides when the day ends.
   process.on("SIGINT", () => undefined);
   process.on("message", (word: Word) => {

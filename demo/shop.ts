@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import type { Deed, Word } from "./tally.ts";
 
@@ -19,7 +20,8 @@ export interface Shop {
   play(isOnce: boolean): void;
   /** Resolves when every service's spans have left it. */
   flush(): Promise<void>;
-  close(): void;
+  /** Resolves when every service has sent its last spans and ended. */
+  close(): Promise<void>;
 }
 
 /** Opens the shop; resolves when every service is connected. Rejects when one of them dies. */
@@ -38,8 +40,12 @@ export async function openShop(world: World): Promise<Shop> {
       for (const service of services) service.send({ say: "flush" } satisfies Word);
       await Promise.all(flushed);
     },
-    close() {
+    async close() {
+      const ended = services
+        .filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+        .map((service) => once(service, "exit"));
       for (const service of services) if (service.connected) service.disconnect();
+      await Promise.all(ended);
     },
   };
 }
