@@ -12,7 +12,8 @@ import type { Verb } from "./verb.ts";
 const COLUMNS: readonly Column[] = [
   { title: "part" },
   { title: "is" },
-  { title: "says", lengthMax: 400, wraps: true },
+  // Nothing of what to do is cut.
+  { title: "says", lengthMax: 4_000, wraps: true },
 ];
 const DELAY_HEALTHY_MS = 60_000;
 /** Twice the longest pause that KAFKA_TRAIL_WATCH_POLL_MS allows. */
@@ -48,7 +49,7 @@ async function freshnessChecks(client: Client): Promise<HealthCheck[]> {
 function holdsCheck({ holds }: Freshness): HealthCheck {
   const says =
     holds.from === null || holds.to === null
-      ? "No spans yet."
+      ? "No spans yet: send the apps' spans here (OTEL_EXPORTER_OTLP_ENDPOINT), or the collector's to the span topic."
       : `Spans from ${spellMoment(unixNanoOf(holds.from))} to ${spellMoment(unixNanoOf(holds.to))}.`;
   return { name: "store", isReady: true, says };
 }
@@ -105,6 +106,5 @@ function writeChecks(checks: readonly ToldCheck[], page: Page): string {
     isReady ? ({ text: "well", style: "good" } as const) : ({ text: "NOT WELL", style: "bad" } as const),
     says ?? "",
   ]);
-  // Sentences wrap: nothing of what to do is cut.
-  return writeTable(COLUMNS, rows, { ...page, width: Number.POSITIVE_INFINITY });
+  return writeTable(COLUMNS, rows, page);
 }
