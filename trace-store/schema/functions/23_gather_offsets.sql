@@ -10,6 +10,7 @@ DECLARE
   some_ranges trail_private.offset_ranges[];
   firsts bigint[] := offsets[1:1];
   lasts bigint[] := offsets[cardinality(offsets):];
+  owners int[] := groups || 0;
   traces uuid[];
   span_ids bigint[];
   first_start timestamptz;
@@ -36,10 +37,17 @@ BEGIN
       FROM (SELECT o, o / 4096 - dense_rank() OVER (ORDER BY o / 4096) AS island FROM unnest(offsets) o) b GROUP BY b.island) i;
   END IF;
   FOR i IN 1..cardinality(firsts) LOOP
-    SELECT array_agg(r) INTO some_ranges FROM trail_private.offset_ranges r
-      WHERE r.topic_id = ANY (topics) AND r.partition = in_partition
-        AND r.first_offset BETWEEN firsts[i] - 4095 AND lasts[i] AND r.last_offset >= firsts[i]
-        AND (groups IS NULL OR r.consumer_group_id IS NULL OR r.consumer_group_id = ANY (groups));
+    IF groups IS NULL THEN
+      SELECT array_agg(r) INTO some_ranges FROM trail_private.offset_ranges r
+        WHERE r.topic_id = ANY (topics) AND r.partition = in_partition
+          AND r.first_offset BETWEEN firsts[i] - 4095 AND lasts[i] AND r.last_offset >= firsts[i];
+    ELSE
+      -- As the index has it: of other groups no row is read.
+      SELECT array_agg(r) INTO some_ranges FROM trail_private.offset_ranges r
+        WHERE r.topic_id = ANY (topics) AND r.partition = in_partition
+          AND r.first_offset BETWEEN firsts[i] - 4095 AND lasts[i] AND r.last_offset >= firsts[i]
+          AND coalesce(r.consumer_group_id, 0) = ANY (owners);
+    END IF;
     told := told || some_ranges;
   END LOOP;
   IF is_odd THEN

@@ -13,17 +13,25 @@ COMMENT ON FUNCTION trail_private.names_of_cluster IS 'The names under which a c
 
 -- ARRAY(): the names are asked for once, and not once for every cluster that has such a topic.
 CREATE OR REPLACE FUNCTION trail_private.topic_ids(topic text, cluster text)
-RETURNS int[] LANGUAGE sql STABLE AS $$
-  SELECT coalesce(array_agg(t.topic_id), '{}') FROM trail_private.topics t
-  WHERE t.name = $1 AND ($2 IS NULL OR t.cluster = ANY (ARRAY(SELECT n FROM trail_private.names_of_cluster($2) n)))
-$$;
+RETURNS int[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF $2 IS NULL THEN
+    RETURN ARRAY(SELECT t.topic_id FROM trail_private.topics t WHERE t.name = $1);
+  END IF;
+  RETURN ARRAY(SELECT t.topic_id FROM trail_private.topics t
+    WHERE t.name = $1 AND t.cluster = ANY (ARRAY(SELECT n FROM trail_private.names_of_cluster($2) n)));
+END $$;
 
 COMMENT ON FUNCTION trail_private.topic_ids IS 'The ids under which a topic is stored: by its cluster''s name, by its cluster''s id, and without either.';
 
 CREATE OR REPLACE FUNCTION trail_private.consumer_group_ids(consumer_group text, cluster text)
-RETURNS int[] LANGUAGE sql STABLE AS $$
-  SELECT coalesce(array_agg(g.consumer_group_id), '{}') FROM trail_private.consumer_groups g
-  WHERE g.name = $1 AND ($2 IS NULL OR g.cluster = ANY (ARRAY(SELECT n FROM trail_private.names_of_cluster($2) n)))
-$$;
+RETURNS int[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF $2 IS NULL THEN
+    RETURN ARRAY(SELECT g.consumer_group_id FROM trail_private.consumer_groups g WHERE g.name = $1);
+  END IF;
+  RETURN ARRAY(SELECT g.consumer_group_id FROM trail_private.consumer_groups g
+    WHERE g.name = $1 AND g.cluster = ANY (ARRAY(SELECT n FROM trail_private.names_of_cluster($2) n)));
+END $$;
 
 COMMENT ON FUNCTION trail_private.consumer_group_ids IS 'The ids under which a consumer group is stored, as for topics.';

@@ -68,8 +68,12 @@ BEGIN
         WHERE o.trace_id = ANY (link_traces) AND o.span_id = ANY (link_spans) AND o.operation IN (1, 2);
     END IF;
   END IF;
-  IF sends IS NULL AND linked IS NULL AND NOT EXISTS (SELECT FROM unnest(told) r WHERE r.role = 10) THEN
-    RETURN;
+  IF sends IS NULL AND linked IS NULL THEN
+    IF coalesce(cardinality(told), 0) = 0 THEN
+      RETURN;
+    ELSIF NOT EXISTS (SELECT FROM unnest(told) r WHERE r.role = 10) THEN
+      RETURN;
+    END IF;
   END IF;
   WITH RECURSIVE attempts AS (
     SELECT * FROM unnest(attempt_offsets, attempt_groups, attempt_traces, attempt_spans) AS a (at, grp, trace, span)

@@ -8,7 +8,8 @@
 CREATE OR REPLACE FUNCTION trail_private.judge(
   topics int[], in_topic text, in_partition int, offsets bigint[], only_group text, as_of timestamptz, settle interval,
   through timestamptz DEFAULT NULL,  -- indexed_through, where it was asked already
-  is_brief boolean DEFAULT false     -- for lists: without committed_at, and ahead_messages to eta
+  is_brief boolean DEFAULT false,    -- for lists: without committed_at, and ahead_messages to eta
+  only_ids int[] DEFAULT NULL        -- consumer_group_ids of only_group, where it was asked already
 ) RETURNS TABLE (
   message_offset bigint, consumer_group text, verdict text, why text, forwarded_to text,
   attempts bigint, failed_attempts bigint, started_at timestamptz, ended_at timestamptz, waited_ns bigint, worked_ns bigint,
@@ -18,7 +19,6 @@ CREATE OR REPLACE FUNCTION trail_private.judge(
 ) LANGUAGE plpgsql STABLE ROWS 10 AS $$
 DECLARE
   n int := cardinality(offsets);
-  only_ids int[];
   life record;
   got record;
   spans trail_private.spans[];
@@ -118,7 +118,7 @@ DECLARE
 BEGIN
   through := coalesce(through, trail_private.indexed_through(as_of), as_of);
   life := trail_private.life_of(topics, in_partition, offsets[n], as_of);
-  IF only_group IS NOT NULL THEN
+  IF only_group IS NOT NULL AND only_ids IS NULL THEN
     only_ids := trail_private.consumer_group_ids(only_group, NULL);
   END IF;
   got := trail_private.gather_offsets(topics, in_partition, offsets, life.born_at, life.died_at, only_ids);

@@ -14,6 +14,8 @@ DECLARE
   rewound_groups int[];
   rewound_offsets bigint[];
   waiting_groups int[];
+  last_sent_at timestamptz;
+  is_long_passed boolean := false;
 BEGIN
   FOR k IN 1..cardinality(offsets) LOOP
     FOR g IN 1..coalesce(cardinality(ids), 0) LOOP
@@ -21,6 +23,7 @@ BEGIN
         passed_groups := passed_groups || ids[g];
         passed_offsets := passed_offsets || offsets[k];
         passed_sent_at := passed_sent_at || sent_at[k];
+        last_sent_at := greatest(last_sent_at, sent_at[k]);
         IF committed[g] <= offsets[k] THEN
           rewound_groups := rewound_groups || ids[g];
           rewound_offsets := rewound_offsets || offsets[k];
@@ -34,10 +37,11 @@ BEGIN
     END LOOP;
   END LOOP;
   -- A list only needs to know whether they had passed long enough ago, and most had.
-  IF passed_groups IS NOT NULL AND NOT (is_brief AND cardinality(ids) = 1 AND expired_offsets IS NULL
-    AND trail_private.is_passed_by(of_topic, of_incarnation, in_partition, ids[1], passed_offsets[cardinality(passed_offsets)],
-      coalesce((SELECT max(p) FROM unnest(passed_sent_at) p) - interval '1 hour', '-infinity'), settled_until))
-  THEN
+  IF passed_groups IS NOT NULL AND is_brief AND cardinality(ids) = 1 AND expired_offsets IS NULL THEN
+    is_long_passed := trail_private.is_passed_by(of_topic, of_incarnation, in_partition, ids[1], passed_offsets[cardinality(passed_offsets)],
+      coalesce(last_sent_at - interval '1 hour', '-infinity'), settled_until);
+  END IF;
+  IF passed_groups IS NOT NULL AND NOT is_long_passed THEN
     passed_at := trail_private.passings_of(of_topic, of_incarnation, in_partition, passed_groups, passed_offsets, passed_sent_at);
   END IF;
   IF rewound_groups IS NOT NULL THEN

@@ -123,7 +123,6 @@ DECLARE
   low bigint := lower(passed);
   high bigint := upper(passed) - 1;
   seen bigint[];
-  odd bigint[];
   firsts bigint[];
   lasts bigint[];
 BEGIN
@@ -133,8 +132,6 @@ BEGIN
     WHERE topic_id = ANY (topics) AND partition = in_partition AND message_offset BETWEEN low AND high
       AND message_offset IS NOT NULL AND (status = 2 OR operation = 6) AND (consumer_group_id = ANY (groups) OR consumer_group_id IS NULL)
     ORDER BY message_offset LIMIT looks) s;
-  SELECT array_agg(message_offset) INTO odd FROM trail_private.odd_time_spans
-    WHERE topic_id = ANY (topics) AND partition = in_partition AND message_offset BETWEEN low AND high AND (status = 2 OR operation = 6);
   IF cardinality(seen) = looks THEN
     complete_to := seen[looks];
   END IF;
@@ -146,13 +143,19 @@ BEGIN
   IF cardinality(firsts) = looks THEN
     complete_to := least(complete_to, greatest(firsts[looks], low));
   END IF;
-  SELECT coalesce(range_agg(t.told), '{}') * passed * trail_private.offsets_between(low, complete_to + 1) INTO offsets FROM (
-    SELECT int8range(o, o, '[]') AS told FROM unnest(seen || odd) AS o
-    UNION ALL
-    SELECT int8range(f, l, '[]') FROM unnest(firsts, lasts) AS r (f, l)
-    UNION ALL
-    SELECT int8range(first_offset, last_offset, '[]') FROM trail_private.odd_time_offset_ranges
-    WHERE topic_id = ANY (topics) AND partition = in_partition AND first_offset <= high AND last_offset >= low AND role IN (3, 9, 11)) t;
+  offsets := '{}';
+  IF seen IS NOT NULL OR firsts IS NOT NULL THEN
+    SELECT coalesce(range_agg(int8range(f, l, '[]')), '{}') INTO offsets FROM unnest(seen || firsts, seen || lasts) AS r (f, l);
+  END IF;
+  IF EXISTS (SELECT 1 FROM trail_private.odd_time_spans) THEN
+    SELECT offsets + coalesce(range_agg(t.told), '{}') INTO offsets FROM (
+      SELECT int8range(message_offset, message_offset, '[]') AS told FROM trail_private.odd_time_spans
+      WHERE topic_id = ANY (topics) AND partition = in_partition AND message_offset BETWEEN low AND high AND (status = 2 OR operation = 6)
+      UNION ALL
+      SELECT int8range(first_offset, last_offset, '[]') FROM trail_private.odd_time_offset_ranges
+      WHERE topic_id = ANY (topics) AND partition = in_partition AND first_offset <= high AND last_offset >= low AND role IN (3, 9, 11)) t;
+  END IF;
+  offsets := offsets * passed * trail_private.offsets_between(low, complete_to + 1);
 END $$;
 
 COMMENT ON FUNCTION trail_private.passed_in_trouble IS 'Those of the offsets that a group has passed of which a failed attempt, an unfinished one or a jump tells.';
@@ -209,7 +212,7 @@ BEGIN
         left_over := left_over * int8multirange(int8range(chunk[cardinality(chunk)] + 1, NULL));
         RETURN QUERY
           SELECT candidate.partition, j.message_offset, j.verdict, j.why, j.sent_at, j.message_key, j.sent_trace_id
-          FROM trail_private.judge(topics, $1, candidate.partition, chunk, $2, as_of, settle, through, true) j
+          FROM trail_private.judge(topics, $1, candidate.partition, chunk, $2, as_of, settle, through, true, groups) j
           WHERE j.verdict IN ('WAITING', 'PROCESSING', 'RETRYING', 'FAILED', 'EXPIRED', 'SKIPPED')
             -- Behind its commit, and nobody has looked at the broker lately: it may still be undelivered.
             OR j.verdict = 'UNKNOWN' AND j.committed IS NOT NULL

@@ -115,7 +115,8 @@ CREATE TABLE trail_private.offset_ranges (
 CREATE UNIQUE INDEX offset_ranges_once ON trail_private.offset_ranges (trace_id, span_id, topic_id, partition, first_offset, role, start_time);
 -- Serves "which spans speak of this offset": first_offset BETWEEN o - 4095 AND o AND last_offset >= o.
 -- last_offset: the other ranges within 4,096 offsets are passed over without a look at their rows (13 pages a message, not 68).
-CREATE INDEX offset_ranges_by_offset ON trail_private.offset_ranges (topic_id, partition, first_offset, last_offset);
+-- The group, 0 for none: so are those of other groups, where one is asked about.
+CREATE INDEX offset_ranges_by_offset ON trail_private.offset_ranges (topic_id, partition, first_offset, last_offset, coalesce(consumer_group_id, 0));
 -- Serves the list of what is undelivered: failed, jumped over, still in hand.
 CREATE INDEX offset_ranges_in_trouble ON trail_private.offset_ranges (topic_id, partition, first_offset) WHERE role IN (3, 9, 11);
 
