@@ -16,8 +16,13 @@ let store: PeerStore;
 beforeAll(async () => {
   store = await openPeerStore();
   await store.tellTruth({
-    topics: { orders: { partitions: { 0: { log_start: 0, log_end: MESSAGES + 10 } } } },
-    groups: { billing: { partitions: { orders: { 0: { committed: MESSAGES } } } } },
+    topics: {
+      orders: { partitions: { 0: { log_start: 0, log_end: MESSAGES + 10 } } },
+      paid: { partitions: { 0: { log_start: 0, log_end: 5 } } },
+    },
+    groups: {
+      billing: { partitions: { orders: { 0: { committed: MESSAGES } }, paid: { 0: { committed: 0 } } } },
+    },
     messages: [],
   });
   const sampled = Array.from({ length: MESSAGES / 100 }, (_, i) => i * 100 + IN_A_HUNDRED);
@@ -70,6 +75,38 @@ test("of spans sampled at 1 %, what the group passed is not listed as undelivere
   });
 
   expect(messages.filter(({ messageOffset }) => Number(messageOffset) < MESSAGES)).toEqual([]);
+});
+
+test("what waits at a log's end and is no known message may be a transaction's marker, and the list says so", async () => {
+  const at = (offset: number) => ({
+    "messaging.system": "kafka",
+    "messaging.destination.name": "paid",
+    "messaging.destination.partition.id": "0",
+    "messaging.kafka.offset": offset,
+  });
+  const audited = { "messaging.operation.type": "process", "messaging.consumer.group.name": "audit" };
+  await store.take([
+    encodeTraces([
+      aSpan({ attributes: { ...at(0), "messaging.operation.type": "send" } }),
+      aSpan({ kind: Kind.consumer, attributes: { ...at(2), ...audited } }),
+    ]),
+  ]);
+
+  const { messages } = await store.query.undelivered({
+    topic: "paid",
+    consumerGroup: "billing",
+    olderThanMs: 0,
+  });
+
+  const doubt =
+    "; no message is known at or behind it, so it may also be a transaction's marker or an aborted message";
+  expect(messages.map(({ messageOffset, verdict, why }) => `${messageOffset} ${verdict}: ${why}`)).toEqual([
+    "0 WAITING: the group has committed 0",
+    "1 WAITING: the group has committed 0",
+    "2 WAITING: the group has committed 0",
+    `3 WAITING: the group has committed 0${doubt}`,
+    `4 WAITING: the group has committed 0${doubt}`,
+  ]);
 });
 
 test("on a Postgres that takes no writes every question is answered, and what is old is said to be", async () => {

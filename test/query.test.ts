@@ -162,7 +162,8 @@ test("what is undelivered comes in pages that neither repeat nor leave out", asy
     Array.from({ length: 200 }, (_, i) => 4600 + i).filter((it) => it < 4790 || it > 4791),
   );
   expect(second.next).toBeNull();
-  expect(new Set(first.messages.map((it) => it.verdict))).toEqual(new Set(["WAITING"]));
+  const told = new Set(first.messages.map((it) => `${it.verdict}: ${it.why}`));
+  expect(told).toEqual(new Set(["WAITING: the group has committed 4600"]));
 });
 
 test("what a group passed without a trace is not listed as undelivered", async () => {

@@ -160,6 +160,19 @@ END $$;
 
 COMMENT ON FUNCTION trail_private.passed_in_trouble IS 'Those of the offsets that a group has passed of which a failed attempt, an unfinished one or a jump tells.';
 
+-- The last offset, from one on, at which spans prove that there is a message: its send is known, or somebody dealt with it.
+CREATE OR REPLACE FUNCTION trail_private.last_proven(topics int[], in_incarnation int, in_partition int, low bigint)
+RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    -- Which offsets of a block were told is not kept where they were many single ones.
+    SELECT max(CASE WHEN l.sampled THEN (l.block + 1) * 65536 ELSE upper(l.ranges) END) - 1 FROM trail_private.ledger l
+    WHERE l.topic_id = ANY (topics) AND l.incarnation = in_incarnation AND l.partition = in_partition
+      AND l.consumer_group_id <> -1 AND l.block >= low / 65536);
+END $$;
+
+COMMENT ON FUNCTION trail_private.last_proven IS 'The last offset at which spans prove that there is a message; NULL: at none.';
+
 CREATE OR REPLACE FUNCTION trail.undelivered(
   topic text, consumer_group text, older_than interval DEFAULT interval '1 minute', rows_max int DEFAULT 1000,
   after_partition int DEFAULT NULL, after_offset bigint DEFAULT NULL, cluster text DEFAULT NULL,
@@ -211,7 +224,12 @@ BEGIN
           SELECT generate_series(lower(r), upper(r) - 1) AS o FROM unnest(left_over) r LIMIT least(rows_max - found, 200)) s;
         left_over := left_over * int8multirange(int8range(chunk[cardinality(chunk)] + 1, NULL));
         RETURN QUERY
-          SELECT candidate.partition, j.message_offset, j.verdict, j.why, j.sent_at, j.message_key, j.sent_trace_id
+          SELECT candidate.partition, j.message_offset, j.verdict,
+            -- At a log's end a transaction leaves its marker, which no group ever reads. Looked for once, and only where it matters.
+            j.why || CASE WHEN j.verdict = 'WAITING' AND j.sent_at IS NULL AND j.message_offset > coalesce(
+                (SELECT trail_private.last_proven(topics, candidate.incarnation, candidate.partition, chunk[1])), -1)
+              THEN '; no message is known at or behind it, so it may also be a transaction''s marker or an aborted message' ELSE '' END,
+            j.sent_at, j.message_key, j.sent_trace_id
           FROM trail_private.judge(topics, $1, candidate.partition, chunk, $2, as_of, settle, through, true, groups) j
           WHERE j.verdict IN ('WAITING', 'PROCESSING', 'RETRYING', 'FAILED', 'EXPIRED', 'SKIPPED')
             -- Behind its commit, and nobody has looked at the broker lately: it may still be undelivered.
