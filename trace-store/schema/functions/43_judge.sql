@@ -8,7 +8,7 @@
 CREATE OR REPLACE FUNCTION trail_private.judge(
   topics int[], in_topic text, in_partition int, offsets bigint[], only_group text, as_of timestamptz, settle interval,
   through timestamptz DEFAULT NULL,  -- indexed_through, where it was asked already
-  is_brief boolean DEFAULT false,    -- for lists: without committed_at, and ahead_messages to eta
+  is_brief boolean DEFAULT false,    -- for lists: without committed_at, and ahead_messages to eta; without attempts, forwarded_to, times and flags
   only_ids int[] DEFAULT NULL        -- consumer_group_ids of only_group, where it was asked already
 ) RETURNS TABLE (
   message_offset bigint, consumer_group text, verdict text, why text, forwarded_to text,
@@ -322,33 +322,35 @@ BEGIN
         coalesce(dealt_at + settle <= through, true), is_skipped);
 
       consumer_group := CASE WHEN left(grp, 1) <> chr(1) THEN grp END;
-      attempts := ok + failed_attempts;
-      forwarded_to := CASE verdict WHEN 'DEAD_LETTERED' THEN dead_lettered_to WHEN 'FORWARDED' THEN retried_to END;
-      IF is_tried AND sent_ns IS NULL THEN
-        sent_ns := (extract(epoch FROM sent.start_time) * 1000000)::bigint * 1000 + sent.start_ns;
-        acknowledged_ns := sent_ns + sent.duration_ns;
-      END IF;
-      -- What is not known is not 0.
-      waited_ns := CASE WHEN first_ns < acknowledged_ns THEN 0 ELSE first_ns - acknowledged_ns END;
-      worked_ns := decisive.duration_ns;
       trace_id := decisive.trace_id;
       span_id := decisive.span_id;
-      ahead_messages := NULL; behind := NULL; eta := NULL;
-      IF verdict = 'WAITING' AND NOT is_brief THEN
-        ahead_messages := greatest(0, message_offset - coalesce(committed, place.firsts[g], life.log_start));
-        behind := as_of - sent_at;
-        per_second := history.paces[array_position(history.pace_groups, ids[g])];
-        IF per_second > 0 AND committed IS NOT NULL THEN
-          eta := make_interval(secs => ((message_offset - committed + 1) / per_second)::float8);
+      IF NOT is_brief THEN
+        attempts := ok + failed_attempts;
+        forwarded_to := CASE verdict WHEN 'DEAD_LETTERED' THEN dead_lettered_to WHEN 'FORWARDED' THEN retried_to END;
+        IF is_tried AND sent_ns IS NULL THEN
+          sent_ns := (extract(epoch FROM sent.start_time) * 1000000)::bigint * 1000 + sent.start_ns;
+          acknowledged_ns := sent_ns + sent.duration_ns;
         END IF;
+        -- What is not known is not 0.
+        waited_ns := CASE WHEN first_ns < acknowledged_ns THEN 0 ELSE first_ns - acknowledged_ns END;
+        worked_ns := decisive.duration_ns;
+        ahead_messages := NULL; behind := NULL; eta := NULL;
+        IF verdict = 'WAITING' THEN
+          ahead_messages := greatest(0, message_offset - coalesce(committed, place.firsts[g], life.log_start));
+          behind := as_of - sent_at;
+          per_second := history.paces[array_position(history.pace_groups, ids[g])];
+          IF per_second > 0 AND committed IS NOT NULL THEN
+            eta := make_interval(secs => ((message_offset - committed + 1) / per_second)::float8);
+          END IF;
+        END IF;
+        flags := array_remove(ARRAY[
+          CASE WHEN ok > 1 THEN 'duplicated' END,
+          CASE WHEN committed_max > message_offset AND committed <= message_offset THEN 'rewound' END,
+          CASE WHEN first_ns < sent_ns THEN 'clock_skew' END,
+          CASE WHEN verdict = 'WAITING' AND place.members[g] = 0 THEN 'offline' END,
+          CASE WHEN verdict = 'WAITING' AND place.are_states_known[g] AND place.members[g] IS NULL THEN 'members_unknown' END,
+          CASE WHEN ids[g] IS NOT NULL AND NOT life.is_broker_seen THEN 'incomplete' END], NULL);
       END IF;
-      flags := array_remove(ARRAY[
-        CASE WHEN ok > 1 THEN 'duplicated' END,
-        CASE WHEN committed_max > message_offset AND committed <= message_offset THEN 'rewound' END,
-        CASE WHEN first_ns < sent_ns THEN 'clock_skew' END,
-        CASE WHEN verdict = 'WAITING' AND place.members[g] = 0 THEN 'offline' END,
-        CASE WHEN verdict = 'WAITING' AND place.are_states_known[g] AND place.members[g] IS NULL THEN 'members_unknown' END,
-        CASE WHEN ids[g] IS NOT NULL AND NOT life.is_broker_seen THEN 'incomplete' END], NULL);
 
       -- Whoever catches and forwards ends well: where the copy may be of this message, that says nothing.
       doubt := NULL;
