@@ -73,12 +73,13 @@ function throughputRows({ work, untracedPerS, untracedCpuUs, shares, isJudged }:
   const rows = (["context", "bare-spans", "opentelemetry", "kafka-trail"] as const).flatMap((tracer) => {
     const share = shares[tracer];
     if (share === undefined) return [];
-    const { ratio, quartiles, addedCpuUs } = share;
+    const { ratio, quartiles, standardError, addedCpuUs } = share;
     return [
       {
         work: `  ${ROW_OF[tracer]}`,
         "messages/s": "",
         throughput: ratio.toFixed(3),
+        "give or take": standardError.toFixed(3),
         "middle half": quartiles.map((it) => it.toFixed(3)).join(" - "),
         "CPU, us a message": `+ ${Math.round(addedCpuUs)}`,
         "at least": isJudged && tracer === "kafka-trail" ? THROUGHPUT_MIN : "",
@@ -89,6 +90,7 @@ function throughputRows({ work, untracedPerS, untracedCpuUs, shares, isJudged }:
     work,
     "messages/s": untracedPerS,
     throughput: "",
+    "give or take": "",
     "middle half": "",
     "CPU, us a message": String(Math.round(untracedCpuUs)),
     "at least": "",

@@ -17,6 +17,8 @@ export interface Share {
   readonly ratio: number;
   /** Between these lies the middle half of the turns. */
   readonly quartiles: readonly [number, number];
+  /** How far the median of as many turns lies from the true one, two times in three; 0 for a single turn. */
+  readonly standardError: number;
   /** CPU that it takes a message more, microseconds, the median likewise. */
   readonly addedCpuUs: number;
 }
@@ -141,11 +143,18 @@ async function runRound(
 
 function shareOf(turns: readonly Turn[], untraced: readonly Turn[]): Share {
   const ratios = turns.map(({ perSecond }, i) => perSecond / untraced[i]!.perSecond);
+  const quartiles = [quantile(ratios, 0.25), quantile(ratios, 0.75)] as const;
   return {
     ratio: median(ratios),
-    quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
+    quartiles,
+    standardError: standardErrorOfMedian(quartiles, ratios.length),
     addedCpuUs: median(turns.map(({ cpuUs }, i) => cpuUs - untraced[i]!.cpuUs)),
   };
+}
+
+/** Of values spread as a bell curve is, by their middle half, which no outlier moves. */
+function standardErrorOfMedian([lower, upper]: readonly [number, number], count: number): number {
+  return (0.93 * (upper - lower)) / Math.sqrt(count);
 }
 
 const median = (values: readonly number[]) => quantile(values, 0.5);
