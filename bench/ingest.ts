@@ -6,6 +6,7 @@ import { readConfig } from "../trace-store/config.ts";
 import { ensureSlices } from "../trace-store/schema/slices.ts";
 import type { SpanRow } from "../trace-store/span/span-row.ts";
 import type { WritePart } from "../trace-store/span/write-part.ts";
+import { namesOf } from "../trace-store/write/batch-names.ts";
 import { CopyBuffer } from "../trace-store/write/copy-buffer.ts";
 import { Dictionaries } from "../trace-store/write/dictionaries.ts";
 import { Lane } from "../trace-store/write/lane.ts";
@@ -17,8 +18,11 @@ import { SHUFFLED_SPANS, TrailSpans } from "./support/trail-spans.ts";
 
 /** What the product writes at once where nobody sets another number. */
 const BATCH_SPANS = readConfig({}).batchSpansMax;
-/** Spans that are handed over between two looks at the clock. Making them is not measured. */
-const HANDED_SPANS = 50_000;
+/**
+ * Spans that are handed over between two looks at the clock. Making them is not measured. Two seconds' worth: each time the
+ * writer runs dry, which a backlog does not let it, and unites its ledger, which it does every two seconds.
+ */
+const HANDED_SPANS = 150_000;
 const WARM_SPANS = 40_000;
 const HOUR_MS = 3_600_000;
 const SPREAD_MS = 12 * HOUR_MS;
@@ -84,7 +88,7 @@ const copyTo =
     const names = new Dictionaries();
     const copy = new CopyBuffer();
     const rows = source(seed, spans).take(spans);
-    await names.lookUp(client, [{ rows }]);
+    await names.lookUp(client, namesOf([{ rows }]));
     const pieces: Buffer[] = [];
     copy.start();
     for (const row of rows) {

@@ -1,6 +1,7 @@
 import { Client, type ClientBase } from "pg";
 import { ensureSlices, sliceBounds } from "../../trace-store/schema/slices.ts";
 import type { SpanRow } from "../../trace-store/span/span-row.ts";
+import { namesOf } from "../../trace-store/write/batch-names.ts";
 import { CopyBuffer } from "../../trace-store/write/copy-buffer.ts";
 import { copyInto } from "../../trace-store/write/copy-into.ts";
 import { Dictionaries } from "../../trace-store/write/dictionaries.ts";
@@ -126,7 +127,7 @@ async function loadPattern(
   for (let done = 0; done < spans; done += COPY_SPANS) {
     progress(`the pattern: ${done} of ${spans} spans`);
     const rows = stream.take(Math.min(COPY_SPANS, spans - done));
-    await names.lookUp(client, [{ rows }]);
+    await names.lookUp(client, namesOf([{ rows }]));
     await copyInto(client, `bench.pattern (${SPAN_COLUMNS})`, copy, rows, (row) => putSpan(copy, row, names));
     for (let i = 0; i < rows.length; i += every)
       note(ids, rows[i] as SpanRow, rows[i + 1] ?? (rows[i] as SpanRow));

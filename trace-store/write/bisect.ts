@@ -1,7 +1,9 @@
 import { type Client } from "pg";
 import { type SpanRow } from "../span/span-row.ts";
 import type { WritePart } from "../span/write-part.ts";
+import { namesOf } from "./batch-names.ts";
 import { quarantineOfRow, withoutRows } from "./poison-row.ts";
+import { groupOf } from "./span-group.ts";
 import { copyRanges, copySpans, type SpanEncoding, type SpanTables } from "./span-tables.ts";
 import { isRowPoison } from "./sqlstate.ts";
 
@@ -18,7 +20,7 @@ export async function withoutPoison(
   parts: readonly WritePart[],
 ): Promise<readonly WritePart[]> {
   const poison = new Map<SpanRow, string>();
-  await encoding.names.lookUp(client, parts);
+  await encoding.names.lookUp(client, namesOf(parts));
   await client.query("BEGIN");
   try {
     await client.query(`
@@ -55,7 +57,7 @@ async function halve(
   await client.query("SAVEPOINT trial");
   try {
     await copySpans(client, encoding, TRIAL, rows);
-    await copyRanges(client, encoding, TRIAL, rows, false);
+    await copyRanges(client, encoding, TRIAL, groupOf(rows).ranges, false);
     await client.query("RELEASE trial");
   } catch (fault) {
     if (!isRowPoison(fault)) throw fault;

@@ -1,6 +1,6 @@
 import { type ClientBase } from "pg";
 import type { SpanRow } from "../span/span-row.ts";
-import type { WritePart } from "../span/write-part.ts";
+import type { BatchNames } from "./batch-names.ts";
 import { clustered, Dictionary, hashed, named } from "./dictionary.ts";
 import { UnplacedTopics } from "./unplaced-topics.ts";
 
@@ -45,26 +45,18 @@ export class Dictionaries {
     this.#unplaced = new UnplacedTopics(this.topics);
   }
 
-  /** Makes `idOf` answer for every name in `parts`, and keeps which topics have handlings without an offset. The client must not be in a transaction. */
-  async lookUp(client: ClientBase, parts: readonly Pick<WritePart, "rows">[]): Promise<void> {
+  /** Makes `idOf` answer for every one of `names`, and keeps which topics have handlings without an offset. The client must not be in a transaction. */
+  async lookUp(client: ClientBase, names: BatchNames): Promise<void> {
     for (const dictionary of this.#all) dictionary.expire();
-    let [service, resource]: [string?, string?] = [];
-    for (const { rows } of parts) {
-      for (const row of rows) {
-        // Spans come by process: nearly all have their neighbour's service and resource.
-        if (row.service !== service) this.services.want((service = row.service));
-        if (row.resource.hash !== resource) {
-          this.resources.want((resource = row.resource.hash), "", row.resource);
-        }
-        this.spanNames.want(row.name);
-        if (row.topic !== null) this.topics.want(row.topic, row.cluster);
-        if (row.consumerGroup !== null) this.consumerGroups.want(row.consumerGroup, row.cluster);
-        this.#unplaced.see(row);
-        for (const range of row.ranges) this.topics.want(range.topic, row.cluster);
-      }
+    for (const name of names.services) this.services.want(name);
+    for (const name of names.spanNames) this.spanNames.want(name);
+    for (const [hash, resource] of names.resources) this.resources.want(hash, "", resource);
+    for (const [cluster, topics] of names.topics) for (const name of topics) this.topics.want(name, cluster);
+    for (const [cluster, groups] of names.consumerGroups) {
+      for (const name of groups) this.consumerGroups.want(name, cluster);
     }
     for (const dictionary of this.#all) await dictionary.fetchWanted(client);
-    await this.#unplaced.keep(client);
+    await this.#unplaced.keep(client, names.unplacedTopics);
   }
 
   /** True when one of the span's names found no room. */

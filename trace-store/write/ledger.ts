@@ -8,7 +8,7 @@ const RANGES_MAX = 256;
 const HELD_WRITES_MAX = 32;
 const HELD_MS_MAX = 2_000;
 /** Held writes that are united at once, at most: what indexers left behind that are gone comes in pieces. */
-const UNITED_WRITES_MAX = 128;
+const UNITED_WRITES_MAX = HELD_WRITES_MAX;
 
 /** What one write tells: as entries, to be united, and spelled, to be held. */
 export interface ToldEntries {

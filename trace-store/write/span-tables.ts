@@ -3,6 +3,7 @@ import type { LinkRow, OffsetRangeRow, SpanRow } from "../span/span-row.ts";
 import type { CopyBuffer } from "./copy-buffer.ts";
 import type { Dictionaries } from "./dictionaries.ts";
 import { copyInto } from "./copy-into.ts";
+import type { Of } from "./span-group.ts";
 import { LINK_COLUMNS, putLink, putRange, putSpan, RANGE_COLUMNS, SPAN_COLUMNS } from "./rows.ts";
 
 /** Three tables that hold spans, their links and their ranges. */
@@ -79,48 +80,28 @@ export async function insertSpans(
 const keyOf = (row: SpanRow): string =>
   `${row.traceId}${BigInt.asIntN(64, BigInt(`0x${row.spanId}`))}/${row.startNs / 1_000n}`;
 
-/** Copies the links of spans that were just inserted, each once. */
+/** Copies links of spans that were just inserted. */
 export async function copyLinks(
   client: ClientBase,
   { copy }: SpanEncoding,
   tables: SpanTables,
-  rows: readonly SpanRow[],
+  links: readonly Of<LinkRow>[],
   isStaged: boolean,
 ): Promise<void> {
-  const linking = rows.filter((row) => row.links.length > 0);
-  if (linking.length === 0) return;
-  const links = linking.flatMap((row) => distinct(row.links, linkKey).map((link) => ({ row, link })));
-  await put(
-    client,
-    tables.links,
-    LINK_COLUMNS,
-    copy,
-    links,
-    ({ row, link }) => putLink(copy, row, link),
-    isStaged,
-  );
+  const putOne = ({ row, item }: Of<LinkRow>): void => putLink(copy, row, item);
+  await put(client, tables.links, LINK_COLUMNS, copy, links, putOne, isStaged);
 }
 
-/** Copies the ranges of spans that were just inserted, each once. */
+/** Copies ranges of spans that were just inserted. */
 export async function copyRanges(
   client: ClientBase,
   { copy, names }: SpanEncoding,
   tables: SpanTables,
-  rows: readonly SpanRow[],
+  ranges: readonly Of<OffsetRangeRow>[],
   isStaged: boolean,
 ): Promise<void> {
-  const ranging = rows.filter((row) => row.ranges.length > 0);
-  if (ranging.length === 0) return;
-  const ranges = ranging.flatMap((row) => distinct(row.ranges, rangeKey).map((range) => ({ row, range })));
-  await put(
-    client,
-    tables.ranges,
-    RANGE_COLUMNS,
-    copy,
-    ranges,
-    ({ row, range }) => putRange(copy, row, range, names),
-    isStaged,
-  );
+  const putOne = ({ row, item }: Of<OffsetRangeRow>): void => putRange(copy, row, item, names);
+  await put(client, tables.ranges, RANGE_COLUMNS, copy, ranges, putOne, isStaged);
 }
 
 const putting =
@@ -137,6 +118,7 @@ async function put<T>(
   putRow: (row: T) => void,
   isStaged: boolean,
 ): Promise<void> {
+  if (rows.length === 0) return;
   if (!isStaged) return copyInto(client, `${table} (${columns})`, copy, rows, putRow);
   await stage(client, table, columns, copy, rows, putRow);
   await client.query(
@@ -156,13 +138,4 @@ async function stage<T>(
 ): Promise<void> {
   await client.query(`CREATE TEMPORARY TABLE staged (LIKE ${table}) ON COMMIT DROP`);
   await copyInto(client, `staged (${columns})`, copy, rows, putRow);
-}
-
-const linkKey = (link: LinkRow): string => link.traceId + link.spanId;
-const rangeKey = (range: OffsetRangeRow): string =>
-  `${range.topic}/${range.partition}/${range.firstOffset}/${range.role}`;
-
-function distinct<T>(items: readonly T[], key: (item: T) => string): readonly T[] {
-  if (items.length < 2) return items;
-  return [...new Map(items.map((it) => [key(it), it])).values()];
 }

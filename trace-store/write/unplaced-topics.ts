@@ -5,6 +5,13 @@ import { type Dictionary } from "./dictionary.ts";
 
 const KIND_CONSUMER = 5;
 
+/** Tells a handling that leads to a sender and tells no offset. kafka-trail's own spans tell theirs in ranges. */
+export function isUnplaced(row: SpanRow): boolean {
+  if (row.messageOffset !== null || row.kind !== KIND_CONSUMER || row.topic === null) return false;
+  if (row.operation !== Operation.process && row.operation !== Operation.receive) return false;
+  return row.ranges.length === 0 && (row.parentSpanId !== null || row.links.length > 0);
+}
+
 /**
  * Topics of which somebody's spans tell of handlings without an offset. For these alone a question also looks for such
  * spans.
@@ -15,28 +22,17 @@ const KIND_CONSUMER = 5;
 export class UnplacedTopics {
   readonly #topics: Dictionary;
   readonly #kept = new Set<number>();
-  #seen = new Map<string, Set<string>>();
 
   constructor(topics: Dictionary) {
     this.#topics = topics;
   }
 
-  /** Notes the topic of a handling that leads to a sender and tells no offset. kafka-trail's own spans tell theirs in ranges. */
-  see(row: SpanRow): void {
-    if (row.messageOffset !== null || row.kind !== KIND_CONSUMER || row.topic === null) return;
-    if (row.operation !== Operation.process && row.operation !== Operation.receive) return;
-    if (row.ranges.length > 0 || (row.parentSpanId === null && row.links.length === 0)) return;
-    const seen = this.#seen.get(row.cluster) ?? new Set();
-    this.#seen.set(row.cluster, seen.add(row.topic));
-  }
-
-  /** Keeps what was seen. The topics must have their ids, and the client must not be in a transaction. */
-  async keep(client: ClientBase): Promise<void> {
-    if (this.#seen.size === 0) return;
-    const ids = [...this.#seen].flatMap(([cluster, names]) =>
+  /** Keeps topics, by cluster. They must have their ids, and the client must not be in a transaction. */
+  async keep(client: ClientBase, topics: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
+    if (topics.size === 0) return;
+    const ids = [...topics].flatMap(([cluster, names]) =>
       [...names].map((name) => this.#topics.idOf(name, cluster)),
     );
-    this.#seen = new Map();
     const fresh = ids.filter((id) => id !== 0 && !this.#kept.has(id));
     if (fresh.length === 0) return;
     await client.query(

@@ -8,6 +8,7 @@ import { type Ledger, type ToldEntries, toldEntries } from "./ledger.ts";
 import { noteLateSpans } from "./late-spans.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { type Quarantine } from "./quarantine.ts";
+import { groupOf, type SpanGroup } from "./span-group.ts";
 import {
   copyLinks,
   copyRanges,
@@ -62,7 +63,7 @@ export async function writeOnce(
   { isStaged, isMoreWaiting, whileWaiting }: WriteManner,
 ): Promise<WriteResult> {
   const { slices, incarnations, quarantine, ledger } = context;
-  await encoding.names.lookUp(client, given.parts);
+  await encoding.names.lookUp(client, given.names);
   await slices.refresh(client);
   await incarnations.refresh(client);
   const fresh = given.slicesVersion === slices.version ? given : prepare(given.parts, context);
@@ -76,11 +77,11 @@ export async function writeOnce(
     tell();
     whileWaiting();
   });
-  if (batch.oddTimes.length > 0) {
-    await refuseIfSliced(client, slices, batch.oddTimes);
+  if (batch.oddTimes.rows.length > 0) {
+    await refuseIfSliced(client, slices, batch.oddTimes.rows);
     stored += await writeSpans(client, encoding, ODD_TIMES, batch.oddTimes, true);
   }
-  await noteLateSpans(client, batch.inSlices);
+  await noteLateSpans(client, batch.minutes);
   const quarantined = passed.flatMap((part) => part.quarantined);
   await quarantine.release(
     client,
@@ -93,7 +94,7 @@ export async function writeOnce(
   await ledger.uniteRest(client, isMoreWaiting);
   return {
     stored,
-    duplicates: batch.inSlices.length + batch.oddTimes.length - stored + batch.repeated,
+    duplicates: batch.inSlices.rows.length + batch.oddTimes.rows.length - stored + batch.repeated,
     expired: batch.expired,
     quarantined: quarantined.length,
     fenced,
@@ -104,17 +105,18 @@ async function writeSpans(
   client: Client,
   encoding: SpanEncoding,
   tables: SpanTables,
-  rows: readonly SpanRow[],
+  group: SpanGroup,
   isStaged: boolean,
   whileWaiting?: () => void,
 ): Promise<number> {
+  const { rows } = group;
   if (rows.length === 0) return 0;
-  const inserted = isStaged
-    ? await insertSpans(client, encoding, tables, rows)
-    : await copySpans(client, encoding, tables, rows, whileWaiting);
-  await copyLinks(client, encoding, tables, inserted, isStaged);
-  await copyRanges(client, encoding, tables, inserted, isStaged);
-  return inserted.length;
+  let inserted = group;
+  if (isStaged) inserted = groupOf(await insertSpans(client, encoding, tables, rows));
+  else await copySpans(client, encoding, tables, rows, whileWaiting);
+  await copyLinks(client, encoding, tables, inserted.links, isStaged);
+  await copyRanges(client, encoding, tables, inserted.ranges, isStaged);
+  return inserted.rows.length;
 }
 
 /** With the lock that making a slice waits for: from here to the commit, what has no slice gets none. */
