@@ -38,7 +38,7 @@ export async function up(config: Config, only: Part | undefined, version: string
   const stopping = new AbortController();
   const stopped = untilSignal(log).then(() => stopping.abort());
   try {
-    // Whoever stops a store that is still starting does not wait for what that waits for.
+    // Whoever stops a store that is still starting does not wait for what that waits for: the schema is one transaction.
     await Promise.race([
       start({ ...config, databaseUrl }, only, version, log, running, stopping.signal),
       stopped,
