@@ -121,16 +121,14 @@ const throughWriter =
     const next = lanes.map(() => 0);
     const rate = await timed(spans, async (clock) => {
       for (let left = spans; left > 0; left -= HANDED_SPANS) {
-        const parts = Array.from(
-          { length: Math.ceil(Math.min(HANDED_SPANS, left) / BATCH_SPANS) },
-          (_, i) => {
-            const partition = i % laneCount;
-            const from = next[partition] as number;
-            next[partition] = from + 1;
-            const size = Math.min(BATCH_SPANS, left - i * BATCH_SPANS);
-            return aPart(stream.take(size), { partition, from });
-          },
-        );
+        const handed = Math.min(HANDED_SPANS, left);
+        const parts = Array.from({ length: Math.ceil(handed / BATCH_SPANS) }, (_, i) => {
+          const partition = i % laneCount;
+          const from = next[partition] as number;
+          next[partition] = from + 1;
+          const size = Math.min(BATCH_SPANS, handed - i * BATCH_SPANS);
+          return aPart(stream.take(size), { partition, from });
+        });
         await clock.run(() =>
           Promise.all(parts.map((part, i) => (lanes[i % laneCount] as Lane).submit(part))),
         );
