@@ -67,7 +67,7 @@ export interface Config {
   readonly retentionDays: number;
   /** `KAFKA_TRAIL_SLICE_MINUTES`: length of a slice of time. Default 360, 5 to 10,080. */
   readonly sliceMinutes: number;
-  /** `KAFKA_TRAIL_BATCH_SPANS_MAX`: rows of one write. Default 20,000, 100 to 50,000. */
+  /** `KAFKA_TRAIL_BATCH_SPANS_MAX`: rows of one write. Default 10,000, 100 to 50,000. */
   readonly batchSpansMax: number;
   /** `KAFKA_TRAIL_BUFFER_MIB`: held between sources and Postgres, in bytes here. Default 32 MiB, 8 to 4,096. */
   readonly bufferBytesMax: number;
@@ -152,7 +152,7 @@ function storeConfig(env: Environment) {
     cluster: env.text("KAFKA_TRAIL_CLUSTER") ?? "",
     retentionDays: env.integer("KAFKA_TRAIL_RETENTION_DAYS", 14, 1, 3_650),
     sliceMinutes: env.integer("KAFKA_TRAIL_SLICE_MINUTES", SLICE_MINUTES, 5, 10_080),
-    batchSpansMax: env.integer("KAFKA_TRAIL_BATCH_SPANS_MAX", 20_000, 100, 50_000),
+    batchSpansMax: env.integer("KAFKA_TRAIL_BATCH_SPANS_MAX", 10_000, 100, 50_000),
     bufferBytesMax: env.integer("KAFKA_TRAIL_BUFFER_MIB", 32, 8, 4_096) * MEBIBYTE,
     settleMs: env.integer("KAFKA_TRAIL_SETTLE_MS", 60_000, 0, 3_600_000),
     keyHmacSecret: env.text("KAFKA_TRAIL_KEY_HMAC_SECRET"),

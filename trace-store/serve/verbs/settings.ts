@@ -29,7 +29,7 @@ const SETTINGS: readonly (readonly [name: string, means: string, bounds: string]
   ["KAFKA_TRAIL_INSECURE_NO_AUTH", "doors open to others without: http, otlp_grpc, otlp_http", ""],
   ["KAFKA_TRAIL_RETENTION_DAYS", "how long spans are kept", "14, 1 to 3650"],
   ["KAFKA_TRAIL_SLICE_MINUTES", "length of a slice of time", "360, 5 to 10080"],
-  ["KAFKA_TRAIL_BATCH_SPANS_MAX", "rows of one write", "20000, 100 to 50000"],
+  ["KAFKA_TRAIL_BATCH_SPANS_MAX", "rows of one write", "10000, 100 to 50000"],
   ["KAFKA_TRAIL_BUFFER_MIB", "held between Kafka and Postgres", "32, 8 to 4096"],
   ["KAFKA_TRAIL_SETTLE_MS", "nothing negative is said of a message before", "60000, 0 to 3600000"],
   ["KAFKA_TRAIL_KEY_HMAC_SECRET", "of apps that record keys as HMACs", ""],
