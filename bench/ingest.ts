@@ -19,8 +19,8 @@ import { SHUFFLED_SPANS, TrailSpans } from "./support/trail-spans.ts";
 /** What the product writes at once where nobody sets another number. */
 const BATCH_SPANS = readConfig({}).batchSpansMax;
 /**
- * Spans that are handed over between two looks at the clock. Making them is not measured. Two seconds' worth: each time the
- * writer runs dry, which a backlog does not let it, and unites its ledger, which it does every two seconds.
+ * Spans that are handed over between two looks at the clock. Making them is not measured. Two seconds' worth: each time, the
+ * writer runs dry, as it never does in a backlog, and unites its ledger, as it does there every two seconds.
  */
 const HANDED_SPANS = 150_000;
 const WARM_SPANS = 40_000;
