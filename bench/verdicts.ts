@@ -27,8 +27,8 @@ async function makeSlices(client: ClientBase, aheadMs: number): Promise<void> {
 
 /**
  * How long the verdicts of a day's messages take: in a store that began a day ago, and with as many slices as there are at
- * the end of the default retention. Asked with the day in Postgres's buffers; before that ("before", "unread") as it lies when
- * it was loaded, half of it on the disk.
+ * the end of the default retention. Judged with the day in Postgres's buffers; "before" ("unread") is the round before they
+ * were filled, which is also the session's first.
  */
 export const bench: Runnable = {
   name: "verdicts",
@@ -47,7 +47,12 @@ export const bench: Runnable = {
         `${day.messages} messages, ${day.spans} spans and ${day.ranges} ranges loaded in ${loadSeconds} s`,
       );
       const unread = await askAll(client, day);
-      progress(`${await prewarm(database)} MiB are in Postgres's buffers`);
+      const prewarmedMib = await prewarm(database);
+      progress(
+        prewarmedMib > 0
+          ? `${prewarmedMib} MiB were read into Postgres's buffers`
+          : "pg_prewarm is missing: the buffers are as the questions so far left them",
+      );
       const figures = await askAll(client, day);
       const slices = (await sliceBounds(client)).length;
       await makeSlices(client, retentionDays * 24 * HOUR_MS);
@@ -72,6 +77,7 @@ export const bench: Runnable = {
           ...day,
           slices,
           loadSeconds,
+          prewarmedMib,
           limitsMs: LIMITS,
           ...figures,
           unread,

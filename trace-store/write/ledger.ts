@@ -7,7 +7,7 @@ const RANGES_MAX = 256;
 /** So many writes' marks are held back at most, and so long, while more is waiting behind each of them. */
 const HELD_WRITES_MAX = 32;
 const HELD_MS_MAX = 2_000;
-/** Held writes that are united at once, at most: what indexers left behind that are gone comes in pieces. */
+/** Held writes that are united at once, at most: what indexers that are gone left behind comes in pieces, as it lies in memory. */
 const UNITED_WRITES_MAX = HELD_WRITES_MAX;
 
 /** What one write tells: as entries, to be united, and spelled, to be held. */
